@@ -1,0 +1,116 @@
+#pragma once
+// What an operation knows beside its operands, as typed fields. Each struct lists its fields once in `fields`, from which
+// printing, parsing, comparing and hashing are made.
+
+#include "ir/type.h"
+
+#include <cstdint>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+namespace nnc::ir {
+
+struct NoAttributes {
+  template <typename V> void fields(V &&) {}
+};
+
+/// `constant`: one value for every element, or all of them row-major.
+struct ConstantAttributes {
+  std::vector<double> values;
+  template <typename V> void fields(V &&v) { v("values", values); }
+};
+
+/// `input`: number in Function::inputs.
+struct InputAttributes {
+  int64_t number = 0;
+  template <typename V> void fields(V &&v) { v("number", number); }
+};
+
+/// `iota` (the axis that counts), `broadcast` (the result's axis of each operand axis, ascending), `transpose` (the operand's axis of each
+/// result axis), `reverse` (the axes), `concatenate` (the axis).
+struct AxesAttributes {
+  std::vector<int64_t> axes;
+  template <typename V> void fields(V &&v) { v("axes", axes); }
+};
+
+enum class ReduceKind : uint8_t { add, max, min, mul };
+
+/// `reduce` over `axes` (ascending); `argreduce` (max or min; the first of equals) over the one axis.
+struct ReduceAttributes {
+  ReduceKind kind = ReduceKind::add;
+  std::vector<int64_t> axes;
+  template <typename V> void fields(V &&v) {
+    v("kind", kind);
+    v("axes", axes);
+  }
+};
+
+/// `slice`: per axis start, limit (excluded), stride > 0. An axis with extent c·B is taken whole (start 0, limit 0, stride 1 mean whole).
+struct SliceAttributes {
+  std::vector<int64_t> start, limit, stride;
+  template <typename V> void fields(V &&v) {
+    v("start", start);
+    v("limit", limit);
+    v("stride", stride);
+  }
+};
+
+/// `pad` with zeros (false): per axis before, after, between two elements; all >= 0.
+struct PadAttributes {
+  std::vector<int64_t> before, after, between;
+  template <typename V> void fields(V &&v) {
+    v("before", before);
+    v("after", after);
+    v("between", between);
+  }
+};
+
+/// `dot`: result axes are the batch axes, the left operand's free axes, the right operand's free axes, each in order.
+struct DotAttributes {
+  std::vector<int64_t> left_batch, right_batch, left_contract, right_contract;
+  template <typename V> void fields(V &&v) {
+    v("left_batch", left_batch);
+    v("right_batch", right_batch);
+    v("left_contract", left_contract);
+    v("right_contract", right_contract);
+  }
+};
+
+/// `gather(table[b…, n, r…], index[b…, i…]) -> [b…, i…, r…]`, `scatter_add(index[b…, i…], updates[b…, i…, r…]) -> [b…, n, r…]` with
+/// `batch` axes b and `size` n.
+struct GatherAttributes {
+  int64_t batch = 0;
+  int64_t size = 0;
+  template <typename V> void fields(V &&v) {
+    v("batch", batch);
+    v("size", size);
+  }
+};
+
+/// `random_bits`: the hash of the chain of (function, ordinal of the call in it), and which of Philox's four words.
+struct RandomAttributes {
+  uint64_t path = 0;
+  int64_t word = 0;
+  template <typename V> void fields(V &&v) {
+    v("path", path);
+    v("word", word);
+  }
+};
+
+using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes,
+                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, RandomAttributes>;
+
+/// Calls visitor(name, field) for each field.
+template <typename V> void for_fields(const Attributes &attributes, V &&visitor) {
+  std::visit([&](const auto &a) { const_cast<std::remove_cvref_t<decltype(a)> &>(a).fields(visitor); },
+             attributes); // `fields` serves reading, too
+}
+template <typename V> void for_fields(Attributes &attributes, V &&visitor) {
+  std::visit([&](auto &a) { a.fields(visitor); }, attributes);
+}
+
+bool equal(const Attributes &, const Attributes &);
+uint64_t hash(const Attributes &);
+
+} // namespace nnc::ir
