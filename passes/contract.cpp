@@ -1,0 +1,253 @@
+// Sums of products are contractions: Σ_k a[…k…]·b[…k…] becomes a dot, also where differentiation or index notation made it. By rule 19
+// of SEMANTICS a zmul under a sum counts as a product.
+
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+#include "ir/family.h"
+
+#include <algorithm>
+
+namespace nnc::passes {
+
+using namespace ir;
+
+namespace {
+
+using Axes = std::vector<int64_t>;
+
+/// How a factor that leaves the sum multiplies it: `gradient` factors make 0 where they are 0, whatever the sum is.
+enum class Role { plain, gradient, derivative };
+
+/// One factor of the product: `node` has the axes `axes` (ascending) of the product.
+struct Factor {
+  NodeId node;
+  Axes axes;
+  Role role;
+};
+
+bool holds(const Axes &axes, int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
+bool within(const Axes &some, const Axes &all) { return std::includes(all.begin(), all.end(), some.begin(), some.end()); }
+
+Axes picked(const Axes &axes, auto &&wanted) {
+  Axes result;
+  for (int64_t axis : axes)
+    if (wanted(axis)) result.push_back(axis);
+  return result;
+}
+
+/// Where `some` stand in `all`.
+Axes positions(const Axes &some, const Axes &all) {
+  Axes result;
+  for (int64_t axis : some) result.push_back(std::find(all.begin(), all.end(), axis) - all.begin());
+  return result;
+}
+
+/// The factor without broadcasts around it.
+Factor stripped(const Function &f, Factor factor) {
+  while (f[factor.node].op == Op::broadcast) {
+    Axes axes;
+    for (int64_t axis : attributes<AxesAttributes>(f, factor.node).axes) axes.push_back(factor.axes[axis]);
+    factor = {f[factor.node].operands[0], std::move(axes), factor.role};
+  }
+  if (splat(f, factor.node)) factor.axes.clear();
+  return factor;
+}
+
+bool is_product(const Function &f, NodeId id) { return f[id].op == Op::mul || f[id].op == Op::zmul; }
+
+/// The two factors of a product.
+std::pair<Factor, Factor> split(const Function &f, const Factor &product) {
+  bool zmul = f[product.node].op == Op::zmul && product.role == Role::plain;
+  auto side = [&](size_t i, Role role) {
+    return stripped(f, {f[product.node].operands[i], product.axes, zmul ? role : product.role});
+  };
+  return {side(0, Role::gradient), side(1, Role::derivative)};
+}
+
+/// The sum of a product over `reduced`, under way to a dot.
+class Contraction {
+public:
+  Contraction(Builder &b, NodeId product, Axes reduced)
+      : b(b), dims(b.type(product).dims), reduced(std::move(reduced)), elem(b.type(product).elem) {
+    auto [left, right] = split(b.function(), {product, all_axes(static_cast<int>(dims.size())), Role::plain});
+    factors = {left, right};
+  }
+
+  /// The dot, or no_node. A product among the factors is taken apart only where that may help.
+  NodeId build() {
+    for (int expansions = 0; expansions < 8; ++expansions) {
+      if (group()) return finish();
+      if (groups.size() + outside.size() < 2) return no_node; // all alike: a plain sum, which fuses with what it sums
+      auto product =
+          std::find_if(factors.begin(), factors.end(), [&](const Factor &f) { return is_product(b.function(), f.node); });
+      if (product == factors.end()) return no_node;
+      auto [left, right] = split(b.function(), *product);
+      *product = left;
+      factors.insert(product + 1, right);
+    }
+    return no_node;
+  }
+
+private:
+  Builder &b;
+  Shape dims; // of the product
+  Axes reduced;
+  Elem elem;
+  std::vector<Factor> factors;
+  std::vector<Factor> outside;             // without a reduced axis
+  std::vector<std::vector<Factor>> groups; // the first of each has all its axes
+
+  /// Sorts the factors into those that leave the sum and groups of equal axes; true where two groups are left that contract all axes.
+  bool group() {
+    outside.clear(), groups.clear();
+    for (const Factor &factor : factors) {
+      if (picked(factor.axes, [&](int64_t axis) { return holds(reduced, axis); }).empty()) {
+        outside.push_back(factor);
+        continue;
+      }
+      auto same = std::find_if(groups.begin(), groups.end(), [&](const auto &g) { return g[0].axes == factor.axes; });
+      if (same == groups.end())
+        groups.push_back({factor});
+      else
+        same->push_back(factor);
+    }
+    while (groups.size() > 2 && merge_smaller()) {
+    }
+    if (groups.size() != 2) return false;
+    const Axes &left = groups[0][0].axes, &right = groups[1][0].axes;
+    return within(reduced, left) && within(reduced, right) && worthwhile(left, right);
+  }
+
+  /// Puts one group into one that has all its axes and more.
+  bool merge_smaller() {
+    for (size_t i = 0; i < groups.size(); ++i)
+      for (size_t k = 0; k < groups.size(); ++k) {
+        if (i == k || !within(groups[i][0].axes, groups[k][0].axes)) continue;
+        groups[k].insert(groups[k].end(), groups[i].begin(), groups[i].end());
+        groups.erase(groups.begin() + i);
+        return true;
+      }
+    return false;
+  }
+
+  /// A matrix product is. A matrix by a vector reads the matrix once either way, so it stays a sum where that fuses with elementwise work.
+  bool worthwhile(const Axes &left, const Axes &right) const {
+    bool left_free = !within(left, right), right_free = !within(right, left);
+    if (left_free && right_free) return true;
+    auto stored = [&](const std::vector<Factor> &g) {
+      return g.size() == 1 && !std::holds_alternative<ScalarBody>(record(b.function()[g[0].node].op).kernel);
+    };
+    return (left_free || right_free) && stored(groups[0]) && stored(groups[1]);
+  }
+
+  NodeId spread(const Factor &factor, const Axes &axes) {
+    Shape shape;
+    for (int64_t axis : axes) shape.push_back(dims[axis]);
+    if (auto value = splat(b.function(), factor.node)) return b.constant({elem, shape}, *value);
+    return factor.axes == axes ? factor.node : b.broadcast(factor.node, shape, positions(factor.axes, axes));
+  }
+
+  NodeId product_of(const std::vector<Factor> &group) {
+    NodeId result = group[0].node;
+    for (size_t i = 1; i < group.size(); ++i) result = b.mul(result, spread(group[i], group[0].axes));
+    return result;
+  }
+
+  NodeId finish() {
+    NodeId left = product_of(groups[0]), right = product_of(groups[1]);
+    Axes left_axes = groups[0][0].axes, right_axes = groups[1][0].axes;
+    auto summed = [&](int64_t axis) { return holds(reduced, axis); };
+    Axes batch = picked(left_axes, [&](int64_t axis) { return !summed(axis) && holds(right_axes, axis); });
+    auto order = [&] { // the product's axes as the dot gives them
+      Axes axes = batch;
+      for (const Axes *side : {&left_axes, &right_axes})
+        for (int64_t axis : *side)
+          if (!summed(axis) && !holds(batch, axis)) axes.push_back(axis);
+      return axes;
+    };
+    if (Axes axes = order(); !std::is_sorted(axes.begin(), axes.end())) {
+      std::swap(left, right), std::swap(left_axes, right_axes);
+      if (Axes other = order(); !std::is_sorted(other.begin(), other.end()))
+        std::swap(left, right), std::swap(left_axes, right_axes);
+    }
+    NodeId sum = b.dot(left, right,
+                       {positions(batch, left_axes), positions(batch, right_axes), positions(reduced, left_axes),
+                        positions(reduced, right_axes)});
+    Axes axes = order(), sorted = axes;
+    std::sort(sorted.begin(), sorted.end());
+    if (axes != sorted) sum = b.transpose(sum, positions(sorted, axes));
+    return scaled({sum, sorted, Role::plain});
+  }
+
+  /// The sum, broadcast to all axes that stay, times the factors that left it.
+  NodeId scaled(const Factor &sum) {
+    Axes kept = other_axes(reduced, static_cast<int>(dims.size()));
+    NodeId result = spread(sum, kept);
+    for (const Factor &factor : outside) {
+      NodeId f = spread(factor, kept);
+      if (factor.role == Role::plain)
+        result = b.mul(result, f);
+      else
+        result = factor.role == Role::gradient ? b.zmul(f, result) : b.zmul(result, f);
+    }
+    return result;
+  }
+};
+
+NodeId sum_of_product(Builder &b, NodeId id) {
+  const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
+  NodeId product = b.function()[id].operands[0];
+  if (kind != ReduceKind::add || axes.empty() || !is_float(b.type(id).elem) || !is_product(b.function(), product)) return no_node;
+  return Contraction(b, product, axes).build();
+}
+
+/// Σ over batch axes of a dot contracts them, too.
+NodeId sum_of_dots(Builder &b, NodeId id) {
+  const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
+  NodeId dot = b.function()[id].operands[0];
+  if (kind != ReduceKind::add || axes.empty() || b.function()[dot].op != Op::dot) return no_node;
+  auto d = attributes<DotAttributes>(b.function(), dot);
+  if (axes.back() >= static_cast<int64_t>(d.left_batch.size())) return no_node;
+  for (size_t i = axes.size(); i-- > 0;) {
+    for (auto [batch, contract] : {std::pair{&d.left_batch, &d.left_contract}, std::pair{&d.right_batch, &d.right_contract}}) {
+      contract->insert(contract->begin(), (*batch)[axes[i]]);
+      batch->erase(batch->begin() + axes[i]);
+    }
+  }
+  const std::vector<NodeId> operands = b.function()[dot].operands;
+  return b.dot(operands[0], operands[1], d);
+}
+
+/// A dot that contracts nothing is a product of broadcasts, which fuses, and which a sum around it may contract.
+NodeId outer_product(Builder &b, NodeId id) {
+  const auto d = attributes<DotAttributes>(b.function(), id);
+  if (!d.left_contract.empty()) return no_node;
+  const std::vector<NodeId> operands = b.function()[id].operands;
+  const Shape dims = b.type(id).dims;
+  int64_t next = static_cast<int64_t>(d.left_batch.size());
+  auto side = [&](NodeId x, const Axes &batch) {
+    Axes place(b.type(x).rank(), -1);
+    for (size_t i = 0; i < batch.size(); ++i) place[batch[i]] = static_cast<int64_t>(i);
+    for (int64_t &axis : place)
+      if (axis < 0) axis = next++;
+    Axes order = all_axes(static_cast<int>(place.size()));
+    std::sort(order.begin(), order.end(), [&](int64_t i, int64_t k) { return place[i] < place[k]; });
+    std::sort(place.begin(), place.end());
+    return b.broadcast(std::is_sorted(order.begin(), order.end()) ? x : b.transpose(x, order), dims, place);
+  };
+  NodeId left = side(operands[0], d.left_batch);
+  return b.mul(left, side(operands[1], d.right_batch));
+}
+
+constexpr Rule rules[] = {
+    {Op::dot, "outer product", outer_product},
+    {Op::reduce, "sum of a product", sum_of_product},
+    {Op::reduce, "sum of dots", sum_of_dots},
+};
+
+} // namespace
+
+Function contract(const Function &function) { return rewrite(function, rules); }
+
+} // namespace nnc::passes

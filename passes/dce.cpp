@@ -1,0 +1,10 @@
+// Dead nodes: what no output needs.
+
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+namespace nnc::passes {
+
+ir::Function dce(const ir::Function &function) { return without_dead_nodes(function); }
+
+} // namespace nnc::passes

@@ -1,0 +1,17 @@
+#pragma once
+// Reverse-mode differentiation: the chain rule backwards over the graph, by each operation's adjoint rule. The result is ordinary nodes of
+// the same graph, so that it nests.
+
+#include "ir/builder.h"
+
+#include <span>
+
+namespace nnc::passes {
+
+/// ∂(Σ seed·y)/∂x for each x of `xs`, appended to the builder's graph. `y` has the seed's type. Only paths from the nodes `xs`
+/// to `y` count; no_node where there is none (the caller decides on zeros and a warning).
+/// Contributions are added in the order of descending user, so that the result does not depend on anything but the graph.
+/// Integer and bool nodes, comparisons, floor, sign, stop_gradient and draws stop it.
+std::vector<ir::NodeId> differentiate(ir::Builder &, ir::NodeId y, ir::NodeId seed, std::span<const ir::NodeId> xs);
+
+} // namespace nnc::passes

@@ -1,0 +1,80 @@
+// Transposes around contractions go into their attributes: which axis is contracted, and which operand is the left one.
+
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+#include "ir/family.h"
+
+#include <algorithm>
+
+namespace nnc::passes {
+
+using namespace ir;
+
+namespace {
+
+using Axes = std::vector<int64_t>;
+
+Axes mapped(const Axes &axes, const Axes &permutation) {
+  Axes result;
+  for (int64_t axis : axes) result.push_back(permutation[axis]);
+  return result;
+}
+
+Axes free_axes(const Axes &batch, const Axes &contract, int rank) {
+  Axes taken = batch;
+  taken.insert(taken.end(), contract.begin(), contract.end());
+  return other_axes(taken, rank);
+}
+
+/// dot(transpose(x), y), where x's free axes keep their order.
+NodeId dot_of_transpose(Builder &b, NodeId id) {
+  auto d = attributes<DotAttributes>(b.function(), id);
+  std::vector<NodeId> operands = b.function()[id].operands;
+  bool changed = false;
+  for (size_t i : {0, 1}) {
+    if (b.function()[operands[i]].op != Op::transpose) continue;
+    Axes &batch = i == 0 ? d.left_batch : d.right_batch, &contract = i == 0 ? d.left_contract : d.right_contract;
+    const Axes permutation = attributes<AxesAttributes>(b.function(), operands[i]).axes;
+    Axes kept = mapped(free_axes(batch, contract, b.type(operands[i]).rank()), permutation);
+    if (!std::is_sorted(kept.begin(), kept.end())) continue;
+    batch = mapped(batch, permutation), contract = mapped(contract, permutation);
+    operands[i] = b.function()[operands[i]].operands[0];
+    changed = true;
+  }
+  return changed ? b.dot(operands[0], operands[1], d) : no_node;
+}
+
+/// transpose(dot(x, y)) as dot(x, y) or dot(y, x) with the batch axes in another order.
+NodeId transpose_of_dot(Builder &b, NodeId id) {
+  NodeId dot = b.function()[id].operands[0];
+  if (b.function()[dot].op != Op::dot) return no_node;
+  const Axes permutation = attributes<AxesAttributes>(b.function(), id).axes;
+  const std::vector<NodeId> operands = b.function()[dot].operands;
+  auto d = attributes<DotAttributes>(b.function(), dot);
+  size_t batch = d.left_batch.size(), left = b.type(operands[0]).rank() - batch - d.left_contract.size();
+  // The order in which the free axes must appear: the left operand's, the right one's, or the other way round.
+  Axes straight(all_axes(static_cast<int>(permutation.size()))), swapped = straight;
+  std::rotate(swapped.begin() + batch, swapped.begin() + batch + left, swapped.end());
+  Axes batch_order(permutation.begin(), permutation.begin() + batch);
+  if (std::any_of(batch_order.begin(), batch_order.end(), [&](int64_t axis) { return axis >= static_cast<int64_t>(batch); }))
+    return no_node;
+  auto fits = [&](const Axes &order) {
+    return std::equal(permutation.begin() + batch, permutation.end(), order.begin() + batch);
+  };
+  if (!fits(straight) && !fits(swapped)) return no_node;
+  DotAttributes result{mapped(batch_order, d.left_batch), mapped(batch_order, d.right_batch), d.left_contract, d.right_contract};
+  if (fits(straight)) return b.dot(operands[0], operands[1], result);
+  return b.dot(operands[1], operands[0], {result.right_batch, result.left_batch, result.right_contract, result.left_contract});
+}
+
+constexpr Rule rules[] = {
+    {Op::dot, "of transpose", dot_of_transpose},
+    {Op::transpose, "of dot", transpose_of_dot},
+};
+
+} // namespace
+
+Function dots(const Function &function) { return rewrite(function, rules); }
+
+} // namespace nnc::passes

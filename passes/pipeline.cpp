@@ -1,0 +1,42 @@
+// The optimisations in their order, and the one wrapper that runs them.
+
+#include "passes/pass.h"
+#include "passes/passes.h"
+
+#include "ir/builder.h"
+#include "ir/verify.h"
+
+#include <chrono>
+#include <fmt/format.h>
+
+namespace nnc::passes {
+
+static constexpr Pass order[] = {
+    {"simplify", "identities of arithmetic and views; work that is the same along an axis is done once", simplify},
+    {"fold", "operations on constants", fold},
+    {"cse", "equal operations on equal operands become one; before contract, so that shared factors are seen as one", cse},
+    {"contract", "sums of products become contractions", contract},
+    // contract leaves transposes and broadcasts, simplify brings transposes next to dots, dots takes them in.
+    {"simplify-contracted", "identities that contractions left", simplify},
+    {"dots", "transposes around contractions become their attributes", dots},
+    {"fold-contracted", "constants that contractions left", fold},
+    {"cse-contracted", "equal operations that contractions left", cse},
+    {"dce", "what no output needs goes", dce},
+};
+
+std::span<const Pass> optimizations() { return order; }
+
+ir::Function optimize(ir::Function function, const RunOptions &options) {
+  for (const Pass &pass : order) {
+    auto start = std::chrono::steady_clock::now();
+    function = pass.run(function);
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (options.timed) options.timed(pass, took.count());
+    if (options.printed && options.print_after == pass.name) options.printed(pass, function);
+    if (std::string error = ir::verify(function); !error.empty())
+      throw ir::InternalError(fmt::format("after pass '{}': {}", pass.name, error));
+  }
+  return function;
+}
+
+} // namespace nnc::passes
