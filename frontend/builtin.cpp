@@ -1,0 +1,148 @@
+#include "frontend/builtin.h"
+
+#include "frontend/leaves.h"
+
+#include <algorithm>
+#include <array>
+
+namespace nnc::frontend {
+
+using K = DiagnosticKind;
+
+namespace {
+
+std::array<std::span<const Builtin>, 4> tables() {
+  return {elementwise_builtins(), reduction_builtins(), shape_builtins(), other_builtins()};
+}
+
+/// The names in `formals`: "a, b" gives a and b.
+std::vector<std::string> formal_names(const Builtin &builtin) {
+  std::vector<std::string> names;
+  std::string name;
+  for (const char *c = builtin.formals;; ++c) {
+    if (*c != ',' && *c != '\0') {
+      if (*c != ' ') name += *c;
+      continue;
+    }
+    names.push_back(std::move(name));
+    name.clear();
+    if (*c == '\0') return names;
+  }
+}
+
+} // namespace
+
+const Builtin *find_builtin(std::string_view name) {
+  for (std::span<const Builtin> table : tables())
+    for (const Builtin &builtin : table)
+      if (name == builtin.name) return &builtin;
+  return nullptr;
+}
+
+std::string arguments_text(size_t count) { return fmt::format("{} argument{}", count, count == 1 ? "" : "s"); }
+
+std::vector<std::string> builtin_names() {
+  std::vector<std::string> names;
+  for (std::span<const Builtin> table : tables())
+    for (const Builtin &builtin : table) names.push_back(builtin.name);
+  return names;
+}
+
+Value Elaborator::call_builtin(const Builtin &builtin, std::vector<EvaluatedArgument> arguments, Span span,
+                               const Context &context) {
+  if (*builtin.formals == '\0') return builtin.function({*this, builtin, std::move(arguments), span, context});
+  const std::vector<std::string> names = formal_names(builtin);
+  const std::string takes = fmt::format("`{}` takes ({})", builtin.name, builtin.formals);
+  // Arguments given by name go to their places, which those by position must have filled up to them.
+  std::vector<EvaluatedArgument> ordered;
+  for (EvaluatedArgument &argument : arguments)
+    if (argument.name.empty()) ordered.push_back(std::move(argument));
+  for (size_t at = 0; at < names.size(); ++at)
+    for (EvaluatedArgument &argument : arguments)
+      if (argument.name == names[at]) {
+        if (at < ordered.size()) {
+          report(K::argument_twice, argument.span, context, argument.name, builtin.name).note(takes);
+          return {};
+        }
+        if (at == ordered.size()) ordered.push_back(argument);
+      }
+  for (const EvaluatedArgument &argument : arguments)
+    if (!argument.name.empty() && std::find(names.begin(), names.end(), argument.name) == names.end()) {
+      report(K::unknown_argument, argument.span, context, builtin.name, argument.name).note(takes);
+      return {};
+    }
+  const int count = static_cast<int>(ordered.size());
+  if (count < builtin.least || ordered.size() < arguments.size()) {
+    report(K::missing_argument, span, context, builtin.name, count < static_cast<int>(names.size()) ? names[count] : names.back())
+        .note(takes);
+    return {};
+  }
+  if (builtin.most >= 0 && count > builtin.most) {
+    report(K::too_many_arguments, ordered[builtin.most].span, context, builtin.name, arguments_text(builtin.most), count)
+        .note(takes);
+    return {};
+  }
+  return builtin.function({*this, builtin, std::move(ordered), span, context});
+}
+
+std::string BuiltinCall::what(size_t i) const { return fmt::format("argument {} of `{}`", i + 1, builtin.name); }
+
+std::optional<TensorValue> BuiltinCall::tensor(size_t i, ElementKind literal) const {
+  return elaborator.to_tensor(arguments[i].value, arguments[i].span, context, literal);
+}
+
+std::optional<TensorValue> BuiltinCall::real(size_t i) const {
+  const auto value = tensor(i);
+  return value ? std::optional(widen(*value, ElementKind::real)) : std::nullopt;
+}
+
+std::optional<int64_t> BuiltinCall::integer(size_t i, int64_t least) const {
+  const auto value = elaborator.as_integer(arguments[i].value, what(i), arguments[i].span, context);
+  if (!value || *value >= least) return value;
+  report(K::number_too_small, arguments[i].span, what(i), least, *value);
+  return std::nullopt;
+}
+
+std::optional<std::vector<Dim>> BuiltinCall::shape(size_t first) const {
+  std::vector<Dim> dims;
+  bool ok = true;
+  for (size_t i = first; i < arguments.size(); ++i)
+    for_each_leaf(arguments[i].value, [&](const Value &leaf) {
+      const auto extent = elaborator.as_integer(leaf, what(i), arguments[i].span, context);
+      ok = ok && extent.has_value();
+      if (!extent) return;
+      if (*extent < 1) report(K::dimension_not_positive, arguments[i].span, *extent);
+      ok = ok && *extent >= 1;
+      dims.push_back({*extent, leaf.get<NumberValue>()->name});
+    });
+  if (!ok || !size_ok(dims)) return std::nullopt;
+  return dims;
+}
+
+Value BuiltinCall::result(ir::NodeId node, Type type) const { return {elaborator.make(node, std::move(type), context)}; }
+
+bool BuiltinCall::align(TensorValue &a, size_t i, TensorValue &b, size_t j) const {
+  return elaborator.align(a, arguments[i].span, b, arguments[j].span, span, fmt::format("`{}`", builtin.name), context);
+}
+
+Value BuiltinCall::stack(const std::vector<Value> &items) const { return elaborator.stack_values(items, span, context); }
+
+Value BuiltinCall::gradient() const {
+  return elaborator.gradient(arguments[0].value, arguments[0].span, arguments[1].value, arguments[1].span, span, context);
+}
+
+Value BuiltinCall::draw(bool is_normal, const std::vector<Dim> &dims) const {
+  return {elaborator.draw(is_normal, dims, context)};
+}
+
+Value BuiltinCall::reduce(ReduceKind kind, const TensorValue &value) const {
+  return elaborator.reduce_axes(kind, value, value.type.dims.size() - 1, 1, context);
+}
+
+std::optional<TensorValue> BuiltinCall::broadcast(const TensorValue &value, const std::vector<Dim> &dims) const {
+  return elaborator.broadcast_to(value, dims, context);
+}
+
+Value BuiltinCall::source(SourceFormat format) const { return elaborator.make_source(format, arguments, span, context); }
+
+} // namespace nnc::frontend

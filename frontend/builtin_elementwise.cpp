@@ -1,0 +1,159 @@
+// Builtins of each element: on a number they are computed when compiling, on a tensor they are an operation.
+
+#include "frontend/builtin.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nnc::frontend {
+namespace {
+
+using K = DiagnosticKind;
+using ir::Op;
+
+double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+double rsqrt_of(double x) { return 1 / std::sqrt(x); }
+
+/// The operation of a builtin, its value for a number, and whether integers stay integers.
+struct Elementwise {
+  const char *name;
+  Op op;
+  double (*number)(double);
+  bool integers;
+};
+constexpr Elementwise functions[] = {
+    {"exp", Op::exp, std::exp, false},     {"log", Op::log, std::log, false},          {"sqrt", Op::sqrt, std::sqrt, false},
+    {"rsqrt", Op::rsqrt, rsqrt_of, false}, {"sin", Op::sin, std::sin, false},          {"cos", Op::cos, std::cos, false},
+    {"tan", Op::tan, std::tan, false},     {"tanh", Op::tanh, std::tanh, false},       {"erf", Op::erf, std::erf, false},
+    {"abs", Op::abs, std::fabs, true},     {"sign", Op::sign, sign_of, true},          {"floor", Op::floor, std::floor, true},
+    {"ceil", Op::ceil, std::ceil, true},   {"round", Op::round, std::nearbyint, true},
+};
+
+Value elementwise(const BuiltinCall &call) {
+  const std::string_view name = call.builtin.name;
+  const Elementwise &function =
+      *std::find_if(std::begin(functions), std::end(functions), [&](const Elementwise &f) { return name == f.name; });
+  if (const auto *number = call.arguments[0].value.get<NumberValue>()) {
+    if (function.op == Op::floor) return {NumberValue{floor(number->number)}};
+    if (function.op == Op::ceil) return {NumberValue{ceil(number->number)}};
+    if (function.op == Op::abs) return {NumberValue{number->number < 0 ? -number->number : number->number}};
+    return {NumberValue{Number::real(function.number(number->number.value()))}};
+  }
+  const auto value = call.tensor(0);
+  if (!value) return {};
+  const bool integers = function.integers && value->type.element.kind != ElementKind::real;
+  const TensorValue x = call.widen(*value, integers ? ElementKind::i32 : ElementKind::real);
+  const bool rounds = function.op == Op::floor || function.op == Op::ceil || function.op == Op::round;
+  return integers && rounds ? Value{x} : call.result(call.build().unary(function.op, x.node), x.type);
+}
+
+/// min and max: of two values elementwise, of one along its last axis.
+Value extremum(const BuiltinCall &call) {
+  const bool is_max = std::string_view(call.builtin.name) == "max";
+  const Value &first = call.arguments[0].value;
+  if (call.arguments.size() == 1) {
+    const auto value = call.tensor(0);
+    if (value && value->type.dims.empty()) {
+      call.report(K::operand_type, call.arguments[0].span, fmt::format("`{}` of one argument", call.builtin.name), "a vector",
+                  to_string(value->type));
+      return {};
+    }
+    return value ? call.reduce(is_max ? ReduceKind::max : ReduceKind::min, *value) : Value{};
+  }
+  const Value &second = call.arguments[1].value;
+  const auto *a = first.get<NumberValue>(), *b = second.get<NumberValue>();
+  if (a && b) return (a->number < b->number) == is_max ? second : first;
+  auto literal = [](const Value &other) {
+    return other.is<TensorValue>() ? other.get<TensorValue>()->type.element.kind : ElementKind::real;
+  };
+  auto x = call.tensor(0, literal(second)), y = call.tensor(1, literal(first));
+  if (!x || !y || !call.align(*x, 0, *y, 1)) return {};
+  const bool real = std::max(x->type.element.kind, y->type.element.kind) == ElementKind::real;
+  const ElementKind kind = real ? ElementKind::real : ElementKind::i32;
+  const TensorValue left = call.widen(*x, kind), right = call.widen(*y, kind);
+  return call.result(call.build().binary(is_max ? Op::max : Op::min, left.node, right.node), left.type);
+}
+
+/// The element that two branches share: bool widens to index, i32, real; of two indices the larger limit.
+Element common_element(const Element &a, const Element &b) {
+  if (a.kind != b.kind) {
+    const Element &wider = a.kind > b.kind ? a : b;
+    return wider.kind == ElementKind::index ? Element{ElementKind::i32, {}, {}} : Element{wider.kind, {}, {}};
+  }
+  if (a.kind != ElementKind::index) return {a.kind, {}, {}};
+  if (a.variable || b.variable) return a.variable == b.variable ? a : Element{ElementKind::i32, {}, {}};
+  return a.limit.value >= b.limit.value ? a : b;
+}
+
+Value where(const BuiltinCall &call) {
+  auto condition = call.tensor(0);
+  auto literal = [](const Value &other) {
+    const auto *tensor = other.get<TensorValue>();
+    return tensor && tensor->type.element.kind == ElementKind::i32 ? ElementKind::i32 : ElementKind::real;
+  };
+  auto a = call.tensor(1, literal(call.arguments[2].value)), b = call.tensor(2, literal(call.arguments[1].value));
+  if (!condition || !a || !b) return {};
+  if (condition->type.element.kind != ElementKind::boolean) {
+    call.report(K::operand_type, call.arguments[0].span, "`where`", "a condition", to_string(condition->type));
+    return {};
+  }
+  if (!call.align(*a, 1, *b, 2) || !call.align(*condition, 0, *a, 1) || !call.align(*a, 1, *b, 2)) return {};
+  Type type{common_element(a->type.element, b->type.element), a->type.dims};
+  const TensorValue x = call.widen(*a, type.element.kind), y = call.widen(*b, type.element.kind);
+  return call.result(call.build().select(condition->node, x.node, y.node), type);
+}
+
+Value stop_gradient(const BuiltinCall &call) {
+  const auto value = call.tensor(0);
+  return value ? call.result(call.build().unary(Op::stop_gradient, value->node), value->type) : Value{};
+}
+
+/// Rounds down and clamps to 0..n-1.
+Value to_index(const BuiltinCall &call) {
+  const auto value = call.tensor(0);
+  const auto limit = call.shape(1);
+  if (!value || !limit) return {};
+  ir::Builder &build = call.build();
+  ir::NodeId node = value->node;
+  const double last = static_cast<double>(limit->front().value) - 1;
+  const bool real = value->type.element.kind == ElementKind::real;
+  if (real) node = build.unary(Op::floor, node);
+  if (!real) node = call.widen(*value, ElementKind::i32).node;
+  // Clamped before it is converted; what is not a number becomes 0, since max gives the larger of the numbers.
+  if (real)
+    node = build.select(
+        build.unary(Op::is_finite, node), node,
+        build.select(build.binary(Op::less, build.like(node, 0), node), build.like(node, last), build.like(node, 0)));
+  node = build.binary(Op::min, build.binary(Op::max, node, build.like(node, 0)), build.like(node, last));
+  return call.result(build.convert(node, ir::Elem::i32), {{ElementKind::index, limit->front(), {}}, value->type.dims});
+}
+
+#define NNC_UNARY(name, doc) {name, "x", 1, 1, elementwise, doc}
+constexpr Builtin table[] = {
+    NNC_UNARY("exp", "e^x"),
+    NNC_UNARY("log", "the natural logarithm"),
+    NNC_UNARY("sqrt", "the square root"),
+    NNC_UNARY("rsqrt", "1 / sqrt(x)"),
+    NNC_UNARY("sin", "the sine"),
+    NNC_UNARY("cos", "the cosine"),
+    NNC_UNARY("tan", "the tangent"),
+    NNC_UNARY("tanh", "the hyperbolic tangent"),
+    NNC_UNARY("erf", "the error function"),
+    NNC_UNARY("abs", "|x|, with derivative 0 at 0"),
+    NNC_UNARY("sign", "-1, 0 or 1"),
+    NNC_UNARY("floor", "the largest whole number that is not above x"),
+    NNC_UNARY("ceil", "the smallest whole number that is not below x"),
+    NNC_UNARY("round", "the nearest whole number, ties to even"),
+    {"min", "a, b", 1, 2, extremum, "the smaller of two; of a vector its least"},
+    {"max", "a, b", 1, 2, extremum, "the larger of two; of a vector its largest"},
+    {"where", "c, a, b", 3, 3, where, "a where c holds, else b"},
+    {"stop_gradient", "e", 1, 1, stop_gradient, "e, with derivative zero"},
+    {"to_index", "e, n", 2, 2, to_index, "e rounded down and clamped to 0..n-1, an index(n)"},
+};
+#undef NNC_UNARY
+
+} // namespace
+
+std::span<const Builtin> elementwise_builtins() { return table; }
+
+} // namespace nnc::frontend

@@ -1,0 +1,147 @@
+// Reductions of a vector, derivatives, draws, sums across the mini-batch, data sources; and what is not supported yet.
+
+#include "frontend/builtin.h"
+
+namespace nnc::frontend {
+namespace {
+
+using K = DiagnosticKind;
+using ir::Op;
+
+/// The argument as a tensor that has a last axis.
+std::optional<TensorValue> vector(const BuiltinCall &call) {
+  const auto value = call.tensor(0);
+  if (!value || !value->type.dims.empty()) return value;
+  call.report(K::operand_type, call.arguments[0].span, fmt::format("`{}`", call.builtin.name), "a vector",
+              to_string(value->type));
+  return std::nullopt;
+}
+
+/// The numbers of a list, where it is one of numbers.
+std::optional<std::vector<Number>> numbers_of(const Value &value) {
+  const auto *items = value.get<ListValue>();
+  if (!items) return std::nullopt;
+  std::vector<Number> numbers;
+  for (const Value &item : *items->items) {
+    const auto *number = item.get<NumberValue>();
+    if (!number) return std::nullopt;
+    numbers.push_back(number->number);
+  }
+  return numbers;
+}
+
+template <ReduceKind kind> Value reduction(const BuiltinCall &call) {
+  const auto numbers = numbers_of(call.arguments[0].value);
+  if (numbers && (!numbers->empty() || kind != ReduceKind::mean)) {
+    Number total = kind == ReduceKind::prod ? 1 : 0;
+    for (const Number &number : *numbers) total = kind == ReduceKind::prod ? total * number : total + number;
+    return {NumberValue{kind == ReduceKind::mean ? total / Number(static_cast<int64_t>(numbers->size())) : total}};
+  }
+  const auto value = vector(call);
+  return value ? call.reduce(kind, *value) : Value{};
+}
+
+template <ir::ReduceKind kind> Value argument_of(const BuiltinCall &call) {
+  const auto value = vector(call);
+  if (!value) return {};
+  const size_t last = value->type.dims.size() - 1;
+  const TensorValue x = call.widen(*value, value->type.element.kind == ElementKind::real ? ElementKind::real : ElementKind::i32);
+  Type type{{ElementKind::index, value->type.dims[last], {}}, value->type.dims};
+  type.dims.pop_back();
+  return call.result(call.build().argreduce(kind, x.node, static_cast<int64_t>(last)), type);
+}
+
+Value grad(const BuiltinCall &call) { return call.gradient(); }
+
+Value uniform(const BuiltinCall &call) {
+  const auto dims = call.shape(0);
+  return dims ? call.draw(false, *dims) : Value{};
+}
+
+Value normal(const BuiltinCall &call) {
+  const auto dims = call.shape(0);
+  return dims ? call.draw(true, *dims) : Value{};
+}
+
+Value bernoulli(const BuiltinCall &call) {
+  auto probability = call.real(0);
+  const auto dims = call.shape(1);
+  if (!probability || !dims) return {};
+  const Value drawn = call.draw(false, *dims);
+  TensorValue u = *drawn.get<TensorValue>();
+  if (probability->type.dims.size() > u.type.dims.size()) {
+    call.report(K::operand_type, call.arguments[0].span, "`bernoulli`", "a probability for each element",
+                to_string(probability->type));
+    return {};
+  }
+  if (!call.align(u, 0, *probability, 0)) return {};
+  return call.result(call.build().binary(Op::less, u.node, probability->node), {{ElementKind::boolean, {}, {}}, u.type.dims});
+}
+
+Value batch_sum(const BuiltinCall &call) {
+  const auto value = call.real(0);
+  if (!value) return {};
+  ir::Builder &build = call.build();
+  ir::NodeId sum = build.unary(Op::batch_sum, value->node);
+  if (std::string_view(call.builtin.name) == "batch_mean") {
+    const ir::NodeId examples = call.context.frame->leaf(ir::InputKind::examples, 0, "examples", {ir::Elem::i32, {}});
+    const ir::NodeId count = build.convert(examples, call.ir_type({}).elem);
+    sum = build.div(sum, build.broadcast_leading(count, call.ir_type(value->type).dims));
+  }
+  return call.result(sum, value->type);
+}
+
+Value csv(const BuiltinCall &call) { return call.source(SourceFormat::csv); }
+Value idx(const BuiltinCall &call) { return call.source(SourceFormat::idx); }
+Value npy(const BuiltinCall &call) { return call.source(SourceFormat::npy); }
+
+Value not_yet(const BuiltinCall &call) {
+  call.report(K::not_supported_yet, call.span, fmt::format("`{}`", call.builtin.name));
+  return {};
+}
+
+constexpr Builtin reductions[] = {
+    {"sum", "x", 1, 1, reduction<ReduceKind::sum>, "the sum of a vector"},
+    {"mean", "x", 1, 1, reduction<ReduceKind::mean>, "the mean of a vector"},
+    {"prod", "x", 1, 1, reduction<ReduceKind::prod>, "the product of a vector"},
+    {"argmax", "x", 1, 1, argument_of<ir::ReduceKind::max>, "where a vector is largest, an index(n); the first of equals"},
+    {"argmin", "x", 1, 1, argument_of<ir::ReduceKind::min>, "where a vector is least, an index(n); the first of equals"},
+};
+
+constexpr Builtin others[] = {
+    {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
+    {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
+    {"normal", "shape…", 0, -1, normal, "draws of the standard normal distribution"},
+    {"bernoulli", "p, shape…", 1, -1, bernoulli, "bool draws that hold with probability p"},
+    {"batch_sum", "e", 1, 1, batch_sum, "the sum over the mini-batch"},
+    {"batch_mean", "e", 1, 1, batch_sum, "the mean over the mini-batch"},
+    {"csv", "path, header", 1, 2, csv, "the rows of a table of numbers"},
+    {"idx", "path", 1, 1, idx, "an array in IDX format"},
+    {"npy", "path", 1, 1, npy, "an array in NumPy format"},
+    {"npz", "", 0, -1, not_yet, "an array of a NumPy archive"},
+    {"safetensors", "", 0, -1, not_yet, "a tensor of a safetensors file"},
+    {"bytes", "", 0, -1, not_yet, "the bytes of a file"},
+    {"chars", "", 0, -1, not_yet, "the characters of a file"},
+    {"lines", "", 0, -1, not_yet, "the lines of a file"},
+    {"windows", "", 0, -1, not_yet, "every stretch of that length"},
+    {"order", "", 0, -1, not_yet, "a stable argsort"},
+    {"sort", "", 0, -1, not_yet, "a vector in ascending order"},
+    {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},
+    {"jacobian", "", 0, -1, not_yet, "the derivatives of a vector"},
+    {"checkpoint", "", 0, -1, not_yet, "e, computed again in the backward pass"},
+    {"batch", "", 0, -1, not_yet, "all examples' e"},
+    {"conv2d", "", 0, -1, not_yet, "the convolution of an image"},
+    {"max_pool2d", "", 0, -1, not_yet, "the largest of each window"},
+    {"avg_pool2d", "", 0, -1, not_yet, "the mean of each window"},
+    {"BatchNorm2d", "", 0, -1, not_yet, "batch normalisation of images"},
+    {"Conv2d", "", 0, -1, not_yet, "a convolution with its parameters"},
+    {"Attention", "", 0, -1, not_yet, "attention with its parameters"},
+    {"TransformerBlock", "", 0, -1, not_yet, "a block of a transformer"},
+};
+
+} // namespace
+
+std::span<const Builtin> reduction_builtins() { return reductions; }
+std::span<const Builtin> other_builtins() { return others; }
+
+} // namespace nnc::frontend

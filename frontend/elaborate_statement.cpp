@@ -1,0 +1,221 @@
+// Statements, blocks and loops.
+
+#include "frontend/elaborator.h"
+#include "frontend/leaves.h"
+#include "frontend/limits.h"
+
+#include <algorithm>
+
+namespace nnc::frontend {
+namespace {
+
+using K = DiagnosticKind;
+
+bool is_unit(const Value &value) {
+  const auto *items = value.get<TupleValue>();
+  return items && items->items->empty();
+}
+
+} // namespace
+
+Value Elaborator::evaluate_block(const Block &block, const Context &context) {
+  Scope scope(*context.scope);
+  Context inside = context;
+  inside.scope = &scope;
+  inside.instance_path = nullptr;
+  Value result = tuple({});
+  for (size_t i = 0; i < block.statements.size(); ++i)
+    execute(block.statements[i], inside, i + 1 == block.statements.size() ? &result : nullptr);
+  return result;
+}
+
+void Elaborator::execute(const Stmt &statement, const Context &context, Value *result) {
+  if (const auto *form = std::get_if<BindStmt>(&statement.form)) {
+    execute_bind(*form, statement.span, context);
+  } else if (const auto *form = std::get_if<DefineStmt>(&statement.form)) {
+    define(*form, statement.span, context);
+  } else if (const auto *form = std::get_if<UpdateStmt>(&statement.form)) {
+    execute_update(*form, context);
+  } else if (const auto *form = std::get_if<YieldStmt>(&statement.form)) {
+    report(K::misplaced_yield, statement.span, context);
+    for (const ExprPtr &value : form->values) evaluate(*value, context);
+  } else if (const auto *form = std::get_if<ExprStmt>(&statement.form)) {
+    Value value = evaluate(*form->value, context);
+    if (result)
+      *result = std::move(value);
+    else if (!value.poison() && !is_unit(value))
+      report(K::unused_value, statement.span, context).note("bind it with `name = …`, or remove it");
+  }
+}
+
+void Elaborator::execute_bind(const BindStmt &form, Span span, const Context &context) {
+  Value value = evaluate(*form.value, context);
+  place(span, context);
+  if (form.names.size() == 1)
+    bind(form.names.front(), std::move(value), context);
+  else
+    destructure(form, std::move(value), context);
+}
+
+void Elaborator::destructure(const BindStmt &statement, Value value, const Context &context) {
+  const auto *items = value.get<TupleValue>();
+  const size_t count = statement.names.size();
+  if (!value.poison() && (!items || items->items->size() != count)) {
+    const std::string found = items ? fmt::format("a tuple of {}", items->items->size()) : describe(value);
+    report(K::wrong_tuple, statement.value->span, context, count, found);
+    value = {};
+    items = nullptr;
+  }
+  for (size_t i = 0; i < count; ++i)
+    if (statement.names[i].name != "_") bind(statement.names[i], items ? (*items->items)[i] : Value{}, context);
+}
+
+void Elaborator::bind(const Identifier &name, Value value, const Context &context) {
+  value = copy_leaves(value, context);
+  bool in_loop = false;
+  for (Scope *scope = context.scope; scope; scope = scope->barrier ? nullptr : scope->parent) {
+    auto found = scope->locals.find(name.name);
+    if (found != scope->locals.end()) {
+      if (scope == context.scope) break; // shadows its own
+      if (in_loop && !carry(value, found->second, name, context)) value = {};
+      found->second.value = std::move(value);
+      return;
+    }
+    in_loop = in_loop || scope->loop;
+  }
+  record_binding(name, value);
+  context.scope->locals[name.name] = {std::move(value), name.span};
+}
+
+bool Elaborator::carry(Value &value, const Local &local, const Identifier &name, const Context &context) {
+  const Value &before = local.value;
+  if (value.poison() || before.poison() || !holds_tensor(value)) return true;
+  if (before.is<NumberValue>()) {
+    const auto scalar =
+        as_real_scalar(value, fmt::format("`{}`, carried by the loop as a number,", name.name), name.span, context);
+    if (scalar) value = {*scalar};
+    return scalar.has_value();
+  }
+  const auto *old = before.get<TensorValue>();
+  if (!old) return true;
+  const auto same = convert_to(value, old->type, fmt::format("`{}`, carried by the loop,", name.name), name.span, context);
+  if (same) value = {*same};
+  return same.has_value();
+}
+
+void Elaborator::execute_update(const UpdateStmt &form, const Context &context) {
+  Value value = evaluate(*form.value, context);
+  place(form.value->span, context);
+  const std::string what = fmt::format("the new value of `{}`", form.name.name);
+  if (Local *local = context.scope->find(form.name.name)) {
+    if (!local->updatable) {
+      report(K::not_a_state, form.name.span, context, form.name.name).note("`name = …` binds a name again");
+    } else if (const auto *old = local->value.get<TensorValue>(); old && !value.poison()) {
+      TensorValue target = *old;
+      if (auto stretched = to_tensor(value, form.value->span, context, ElementKind::real);
+          stretched && stretched->type.dims.empty())
+        if (auto full = broadcast_to(*stretched, target.type.dims, context))
+          value = {*full}; // an optimizer's state has p's shape
+      if (auto converted = convert_to(value, target.type, what, form.value->span, context)) local->value = {*converted};
+    }
+    return;
+  }
+  const Instance *self = context.scope->self.instance.get();
+  const auto found = self ? self->members.find(form.name.name) : std::map<std::string, Value>::const_iterator{};
+  const SlotValue *slot = self && found != self->members.end() ? found->second.get<SlotValue>() : nullptr;
+  if (!slot || tensors[slot->slot].kind != TensorKind::state) {
+    report(K::not_a_state, form.name.span, context, form.name.name).note("a model's `state name: type = …` declares one");
+    return;
+  }
+  if (value.poison()) return;
+  if (auto converted = convert_to(value, tensors[slot->slot].type, what, form.value->span, context)) {
+    // No gradient flows through an update.
+    converted->node = context.frame->builder().unary(ir::Op::stop_gradient, converted->node);
+    Root &root = context.frame->root();
+    root.states[slot->slot] = *converted;
+    if (std::find(root.updated.begin(), root.updated.end(), slot->slot) == root.updated.end()) root.updated.push_back(slot->slot);
+  }
+}
+
+std::optional<std::vector<Value>> Elaborator::loop_turns(const Expr *source, const std::optional<Range> &range,
+                                                         const Context &context, const DimName **name) {
+  std::vector<Value> turns;
+  auto few = [&](int64_t count, Span span) {
+    if (count > max_turns) report(K::limit_exceeded, span, context, "turns of a loop", count, max_turns);
+    return count <= max_turns;
+  };
+  if (range) {
+    const Value low = evaluate(*range->low, context), high = evaluate(*range->high, context);
+    const auto from = as_integer(low, "a range's start", range->low->span, context);
+    const auto to = as_integer(high, "a range's end", range->high->span, context);
+    if (!from || !to || !few(*to - *from, range->high->span)) return std::nullopt;
+    if (name && *from == 0) *name = high.get<NumberValue>()->name;
+    for (int64_t i = *from; i < *to; ++i) turns.push_back({NumberValue{Number(i)}});
+    return turns;
+  }
+  const Value value = evaluate(*source, context);
+  if (value.poison()) return std::nullopt;
+  if (const auto *items = value.get<ListValue>()) {
+    if (!few(static_cast<int64_t>(items->items->size()), source->span)) return std::nullopt;
+    return *items->items;
+  }
+  const auto tensor = to_tensor(value, source->span, context, ElementKind::real);
+  if (!tensor || tensor->type.dims.empty()) {
+    if (tensor) report(K::not_a_sequence, source->span, context, describe(value));
+    return std::nullopt;
+  }
+  if (!few(tensor->type.dims[0].value, source->span)) return std::nullopt;
+  if (name) *name = tensor->type.dims[0].name;
+  for (int64_t i = 0; i < tensor->type.dims[0].value; ++i) turns.push_back(row_of(*tensor, i, context));
+  return turns;
+}
+
+Value Elaborator::evaluate_for(const ForExpr &form, Span span, const Context &context) {
+  const DimName *name = nullptr; // of the number of turns
+  const auto turns = loop_turns(form.source.get(), form.range, context, &name);
+  if (!turns) return {};
+  const std::vector<Stmt> &body = form.body->statements;
+  const auto *yield = body.empty() ? nullptr : std::get_if<YieldStmt>(&body.back().form);
+  std::vector<std::vector<Value>> collected(yield ? yield->values.size() : 0);
+  const Activation before = *context.activation;
+  int last_ordinal = before.ordinal;
+  for (size_t turn = 0; turn < turns->size(); ++turn) {
+    Scope scope(*context.scope);
+    scope.loop = true;
+    scope.locals[form.variable.name] = {(*turns)[turn], form.variable.span};
+    Context inside = context;
+    inside.scope = &scope;
+    inside.instance_path = nullptr;
+    *context.activation = {before.path, before.ordinal, turn_hash(before.turn, turn)};
+    for (size_t i = 0; i + (yield ? 1 : 0) < body.size(); ++i) execute(body[i], inside);
+    for (size_t i = 0; i < collected.size(); ++i) collected[i].push_back(evaluate(*yield->values[i], inside));
+    last_ordinal = context.activation->ordinal;
+  }
+  *context.activation = {before.path, last_ordinal, before.turn};
+  if (!yield) return tuple({});
+  if (turns->empty()) {
+    report(K::empty_loop, span, context);
+    return {};
+  }
+  std::vector<Value> results;
+  place(span, context);
+  for (size_t i = 0; i < collected.size(); ++i) {
+    const Value stacked = stack_values(collected[i], yield->values[i]->span, context);
+    const auto *tensor = stacked.get<TensorValue>();
+    if (!tensor) return {};
+    results.push_back(stacked);
+    std::get<TensorValue>(results.back().form).type.dims[0].name = name;
+  }
+  return results.size() == 1 ? results.front() : tuple(std::move(results));
+}
+
+void Elaborator::record_binding(const Identifier &name, const Value &value) {
+  if (sources_.file(name.span.file).prelude() || value.poison()) return;
+  const std::pair key(name.span.file, name.span.begin);
+  bindings_.emplace(key, Binding{name.span, name.name, false});
+  TypedBinding &typed = typed_.try_emplace(key, TypedBinding{name.span, name.name, {}}).first->second;
+  const std::string type = describe(value);
+  if (std::find(typed.types.begin(), typed.types.end(), type) == typed.types.end()) typed.types.push_back(type);
+}
+
+} // namespace nnc::frontend

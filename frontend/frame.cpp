@@ -1,0 +1,53 @@
+#include "frontend/frame.h"
+
+namespace nnc::frontend {
+
+using ir::InputKind;
+using ir::NodeId;
+
+Frame::Frame(Root &root, std::string name) : root_(&root) { function_.name = std::move(name); }
+
+Frame::Frame(Frame &parent) : root_(parent.root_), parent_(&parent) {
+  function_.name = parent.function_.name;
+  builder_.set_place(parent.builder_.place());
+}
+
+NodeId Frame::use(const TensorValue &value) {
+  if (value.frame == this) return value.node;
+  if (!parent_) throw ir::InternalError("a value of a frame that is no longer open");
+  const NodeId outer = parent_->use(value);
+  const ir::Node &node = parent_->function_[outer];
+  if (node.op == ir::Op::input) {
+    // A parameter or the like is the same input here, so that `grad` finds it.
+    const ir::Input &input = parent_->function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
+    if (input.kind != InputKind::argument) return leaf(input.kind, input.slot, input.name, node.type);
+  }
+  if (auto found = captures_.find(outer); found != captures_.end()) return found->second;
+  const NodeId here =
+      builder_.input({InputKind::argument, static_cast<int>(function_.inputs.size()), "", ir::no_node}, node.type);
+  captures_[outer] = here;
+  captured_[here] = outer;
+  return here;
+}
+
+NodeId Frame::leaf(InputKind kind, int slot, const std::string &name, const ir::Type &type) {
+  if (auto found = leaves_.find({kind, slot}); found != leaves_.end()) return found->second;
+  const bool zero = !parent_ && (kind == InputKind::position || kind == InputKind::turn);
+  const NodeId node = zero ? builder_.constant(type, 0.0) : builder_.find_input(kind, slot, name, type);
+  leaves_[{kind, slot}] = node;
+  return node;
+}
+
+NodeId Frame::add_argument(const std::string &name, const ir::Type &type) {
+  return builder_.input({InputKind::argument, static_cast<int>(function_.inputs.size()), name, ir::no_node}, type);
+}
+
+std::optional<NodeId> Frame::outer_node(NodeId node) {
+  if (auto found = captured_.find(node); found != captured_.end()) return found->second;
+  if (!parent_ || function_[node].op != ir::Op::input) return std::nullopt;
+  const ir::Input input = function_.inputs[std::get<ir::InputAttributes>(function_[node].attributes).number];
+  if (input.kind == InputKind::argument) return std::nullopt;
+  return parent_->leaf(input.kind, input.slot, input.name, function_.type(node));
+}
+
+} // namespace nnc::frontend

@@ -1,0 +1,56 @@
+#pragma once
+// A frame is a graph under construction. A root frame becomes a function of the program; a nested one is the body of something lifted (a call with extra
+// axes, index notation): it takes what it needs of the frames around it as inputs, is lifted, and is copied into its parent.
+
+#include "frontend/value.h"
+#include "ir/builder.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace nnc::frontend {
+
+/// What holds for a root frame and all frames within.
+struct Root {
+  bool training = false;
+  std::map<int, TensorValue> states; // by slot: what a state is after the updates so far
+  std::vector<int> updated;          // slots in the order of their first `<-`
+};
+
+class Frame {
+public:
+  /// A root frame. Its inputs are made as they are asked for, except that `position` and `turn` are the constant 0; `set_leaf` gives others.
+  Frame(Root &root, std::string name);
+  explicit Frame(Frame &parent);
+  Frame(const Frame &) = delete;
+
+  Root &root() const { return *root_; }
+  Frame *parent() const { return parent_; }
+  ir::Builder &builder() { return builder_; }
+  ir::Function &function() { return function_; }
+
+  /// The node of `value` in this frame; one of a frame around becomes an input.
+  ir::NodeId use(const TensorValue &value);
+  /// The input of that kind and slot (parameter, row, step, …).
+  ir::NodeId leaf(ir::InputKind kind, int slot, const std::string &name, const ir::Type &type);
+  /// In place of the input: the frame's own node for that leaf, for instance a constant row 0.
+  void set_leaf(ir::InputKind kind, int slot, ir::NodeId node) { leaves_[{kind, slot}] = node; }
+
+  /// Of a nested frame: an input that `lift` gives the extra axes.
+  ir::NodeId add_argument(const std::string &name, const ir::Type &type);
+  /// The parent's node that an input of this frame stands for; nothing for those of add_argument and for all else.
+  std::optional<ir::NodeId> outer_node(ir::NodeId input);
+
+private:
+  Root *root_;
+  Frame *parent_ = nullptr;
+  ir::Function function_;
+  ir::Builder builder_{function_};
+  std::map<std::pair<ir::InputKind, int>, ir::NodeId> leaves_;
+  std::map<ir::NodeId, ir::NodeId> captures_; // (node of the parent, input of this)
+  std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
+};
+
+} // namespace nnc::frontend

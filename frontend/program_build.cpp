@@ -1,0 +1,197 @@
+#include "frontend/program_build.h"
+
+#include "frontend/program_builder.h"
+
+#include <algorithm>
+
+namespace nnc::frontend {
+
+using K = DiagnosticKind;
+using ir::InputKind;
+using ir::OutputKind;
+
+namespace {
+
+/// The block that `--train` names, or the only one.
+const Train *find_train(Elaborator &elaborator, const FileScope &file, const std::string &name) {
+  Diagnostics &diagnostics = elaborator.diagnostics();
+  const Span start{file.file.number, 0, 0};
+  if (file.trains.empty()) {
+    diagnostics.report(K::train_missing, start).note("`train { … }` says what is trained, with which data");
+    return nullptr;
+  }
+  std::vector<std::string> names;
+  for (const Train *train : file.trains) {
+    if (train->name.name == name && !name.empty()) return train;
+    names.push_back(train->name.name);
+  }
+  const std::string listed = fmt::format("they are: {}", fmt::join(names, ", "));
+  if (!name.empty()) {
+    diagnostics.report(K::train_unknown, file.trains.front()->span, name).note(listed);
+    return nullptr;
+  }
+  if (file.trains.size() == 1) return file.trains.front();
+  diagnostics.report(K::train_ambiguous, file.trains[1]->span, file.trains.size()).note("`--train NAME` picks one; " + listed);
+  return nullptr;
+}
+
+ir::Type ir_type(const Type &type, ir::Elem real) {
+  ir::Type result{ir::Elem::i32, {}};
+  if (type.element.kind == ElementKind::real) result.elem = real;
+  if (type.element.kind == ElementKind::boolean) result.elem = ir::Elem::boolean;
+  for (const Dim &dim : type.dims) result.dims.push_back({dim.value, false});
+  return result;
+}
+
+} // namespace
+
+/// The block in training, in validation and for predictions; three graphs, since `training` decides in each what is there.
+bool ProgramBuilder::make_walks() {
+  training = std::make_unique<TrainWalk>(elaborator, clauses, true, false);
+  if (failed()) return false;
+  validation = std::make_unique<TrainWalk>(elaborator, clauses, false, true);
+  prediction = std::make_unique<TrainWalk>(elaborator, clauses, false, false);
+  return !failed();
+}
+
+/// A name as it is saved: without the instance's own where the block makes only one.
+std::string ProgramBuilder::saved_name(const std::string &path) const {
+  return path.starts_with(only_instance) ? path.substr(only_instance.size()) : path;
+}
+
+int ProgramBuilder::add_tensor(Tensor tensor) {
+  const std::string name = tensor.name;
+  const auto taken = [&] {
+    return std::any_of(program.tensors.begin(), program.tensors.end(), [&](const Tensor &t) { return t.name == tensor.name; });
+  };
+  for (int again = 2; taken(); ++again) tensor.name = fmt::format("{}.{}", name, again);
+  program.tensors.push_back(std::move(tensor));
+  return static_cast<int>(program.tensors.size()) - 1;
+}
+
+/// Parameters in the order of their making, then states.
+void ProgramBuilder::number_tensors() {
+  const auto first_part = [](const std::string &path) { return path.substr(0, path.find('.')); };
+  if (!elaborator.tensors.empty()) {
+    const std::string first = first_part(elaborator.tensors.front().path);
+    const bool one = std::all_of(elaborator.tensors.begin(), elaborator.tensors.end(),
+                                 [&](const TensorInfo &t) { return first_part(t.path) == first; });
+    const auto local = training->scope.locals.find(first);
+    const bool list = local != training->scope.locals.end() && local->second.value.is<ListValue>();
+    if (one && !list) only_instance = first + ".";
+  }
+  for (TensorKind kind : {TensorKind::parameter, TensorKind::state})
+    for (size_t slot = 0; slot < elaborator.tensors.size(); ++slot) {
+      const TensorInfo &info = elaborator.tensors[slot];
+      if (info.kind != kind) continue;
+      const ir::Type type = ir_type(info.type, elaborator.options().real);
+      numbers.tensors[static_cast<int>(slot)] = add_tensor({saved_name(info.path), kind, type, info.place, -1});
+    }
+  validation_numbers.tensors = prediction_numbers.tensors = numbers.tensors;
+}
+
+/// The costs and reports of a walk.
+ProgramBuilder::Outputs ProgramBuilder::cost_outputs(TrainWalk &walk) {
+  Outputs outputs;
+  for (const auto &[results, kind] : {std::pair{&walk.costs, OutputKind::cost}, std::pair{&walk.reports, OutputKind::report}})
+    for (size_t i = 0; i < results->size(); ++i)
+      outputs.push_back({kind, static_cast<int>(i), (*results)[i].name, walk.frame.use((*results)[i].value)});
+  return outputs;
+}
+
+/// Those, and the states that the costs update.
+ProgramBuilder::Outputs ProgramBuilder::training_outputs() {
+  Outputs outputs = cost_outputs(*training);
+  std::set<int> states;
+  for (size_t i = 0; i < training->costs.size(); ++i)
+    for (int slot : training->states_of(i))
+      if (!frozen.contains(slot)) states.insert(slot);
+  for (int slot : states)
+    outputs.push_back(
+        {OutputKind::tensor, slot, elaborator.tensors[slot].path, training->frame.use(training->root.states.at(slot))});
+  return outputs;
+}
+
+ProgramBuilder::Outputs ProgramBuilder::prediction_outputs() {
+  Outputs outputs;
+  for (size_t i = 0; i < prediction->predictions.size(); ++i) {
+    const TrainWalk::Result &result = prediction->predictions[i];
+    outputs.push_back({OutputKind::prediction, static_cast<int>(i), result.name, prediction->frame.use(result.value)});
+  }
+  return outputs;
+}
+
+/// Every tensor's first value.
+void ProgramBuilder::build_initialise() {
+  Root root;
+  Frame frame(root, "initialise");
+  ir::Builder &builder = frame.builder();
+  for (InputKind zero : {InputKind::row, InputKind::step}) frame.set_leaf(zero, 0, builder.constant({ir::Elem::i32, {}}, 0.0));
+  Scope scope(clauses.file);
+  Activation activation;
+  Outputs outputs(program.tensors.size());
+  for (const auto &[slot, number] : numbers.tensors) {
+    const auto value = elaborator.initial_value(slot, {&frame, &scope, &activation, {}, nullptr});
+    if (value) outputs[number] = {OutputKind::tensor, slot, program.tensors[number].name, frame.use(*value)};
+  }
+  Renumbering all = numbers;
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    const Tensor &tensor = program.tensors[i];
+    if (tensor.kind != TensorKind::optimizer) continue;
+    const int slot = static_cast<int>(elaborator.tensors.size() + i); // behind the elaboration's
+    builder.set_place(tensor.place);
+    outputs[i] = {OutputKind::tensor, slot, tensor.name, builder.constant(tensor.type, *optimizer_initial[i])};
+    all.tensors[slot] = static_cast<int>(i);
+  }
+  if (!failed()) program.initialise = extract(frame.function(), "initialise", outputs, all, ExtractMode::as_it_is);
+}
+
+std::optional<Program> ProgramBuilder::build() {
+  errors_before = elaborator.diagnostics().error_count();
+  if (!make_walks()) return std::nullopt;
+  number_tensors();
+  for (const FreezeClause *clause : clauses.freeze) frozen.merge(resolve_paths(elaborator, clause->paths, training->context()));
+  for (const LoadClause *clause : clauses.load)
+    if (!clause->into.empty()) elaborator.unsupported("`load … into`", clause->into.front().span, training->context());
+  collect_optimizers();
+  for (size_t i = 0; i < training->costs.size(); ++i) build_minimize(i);
+  number_sources();
+  if (failed()) return std::nullopt;
+
+  build_checks();
+  program.training = extract(training->frame.function(), "train", training_outputs(), numbers, ExtractMode::as_it_is);
+  program.validation =
+      extract(validation->frame.function(), "evaluate", cost_outputs(*validation), validation_numbers, ExtractMode::evaluation);
+  build_predictions();
+  build_initialise();
+  list_columns();
+  if (failed()) return std::nullopt;
+
+  for (const TrainWalk::Result &cost : training->costs) {
+    program.cost_names.push_back(cost.name);
+    program.cost_places.push_back(cost.place);
+  }
+  for (const TrainWalk::Result &report : training->reports) program.report_names.push_back(report.name);
+  for (const LoadClause *clause : clauses.load) program.load_files.push_back(clause->file);
+  const TrainNumbers &said = training->numbers;
+  program.batch = said.batch;
+  program.epochs = said.epochs;
+  program.steps = said.steps;
+  program.seed = said.seed;
+  program.validate_share = said.validate_share;
+  program.validate_data = clauses.validate_data;
+  program.shuffle = clauses.shuffle;
+  program.settings = settings.list;
+  return std::move(program);
+}
+
+std::optional<Program> build_program(Elaborator &elaborator, const FileScope &file, const std::string &train_name) {
+  const size_t errors = elaborator.diagnostics().error_count();
+  const Train *train = find_train(elaborator, file, train_name);
+  if (!train) return std::nullopt;
+  TrainClauses clauses = sort_clauses(elaborator, *train, file);
+  std::optional<Program> program = ProgramBuilder(elaborator, std::move(clauses)).build();
+  return elaborator.diagnostics().error_count() == errors ? std::move(program) : std::nullopt;
+}
+
+} // namespace nnc::frontend

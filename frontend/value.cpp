@@ -1,0 +1,34 @@
+#include "frontend/value.h"
+
+#include <fmt/format.h>
+
+namespace nnc::frontend {
+
+bool agree(const Dim &a, const Dim &b) { return a.value == b.value && (!a.name || !b.name || a.name == b.name); }
+
+Dim merge(const Dim &a, const Dim &b) { return {a.value, a.name ? a.name : b.name}; }
+
+std::string to_string(const Dim &dim) { return dim.name ? dim.name->text : fmt::format("{}", dim.value); }
+
+std::string to_string(const Element &element) {
+  switch (element.kind) {
+  case ElementKind::boolean: return "bool";
+  case ElementKind::i32: return "i32";
+  case ElementKind::real: return "real";
+  case ElementKind::index: break;
+  }
+  if (!element.variable) return fmt::format("index({})", to_string(element.limit));
+  return element.variable->known ? fmt::format("index({})", to_string(element.variable->extent)) : "index(?)";
+}
+
+std::string to_string(const Type &type) {
+  std::string text = to_string(type.element);
+  for (size_t k = 0; k < type.dims.size(); ++k) text += (k == 0 ? "[" : ", ") + to_string(type.dims[k]);
+  return type.dims.empty() ? text : text + "]";
+}
+
+Value tuple(std::vector<Value> items) { return {TupleValue{std::make_shared<const std::vector<Value>>(std::move(items))}}; }
+
+Value list(std::vector<Value> items) { return {ListValue{std::make_shared<const std::vector<Value>>(std::move(items))}}; }
+
+} // namespace nnc::frontend

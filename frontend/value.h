@@ -1,0 +1,114 @@
+#pragma once
+// What an expression means while it is elaborated: a tensor of the graph, or something that is known when compiling.
+
+#include "frontend/ast.h"
+#include "frontend/number.h"
+#include "ir/graph.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace nnc::frontend {
+
+class Frame;
+struct Builtin;
+struct FileScope;
+struct Instance;
+struct Value;
+
+/// The name that an integer `let` gives to a dimension. Two dimensions have the same name where the pointers are equal.
+struct DimName {
+  std::string text;
+};
+
+/// A dimension: its extent, and its name where it has one.
+struct Dim {
+  int64_t value = 1;
+  const DimName *name = nullptr;
+};
+
+/// Two dimensions agree if their values do, unless both have names and those differ.
+bool agree(const Dim &, const Dim &);
+/// Both, when they agree: with the name of the one that has one.
+Dim merge(const Dim &, const Dim &);
+std::string to_string(const Dim &);
+
+enum class ElementKind : uint8_t { boolean, index, i32, real };
+
+/// An index of index notation, `i` of `z[i] = …`. Its extent may become known only where it is first used alone as a subscript.
+struct IndexVariable {
+  std::string name;
+  Span span;           // where it is introduced
+  bool known = false;
+  bool given = false;  // by a range, not by a subscript
+  Dim extent;
+  Span known_by;       // the range or the subscript that gave the extent
+};
+
+/// The element of a tensor. An index has its limit; that of an IndexVariable is read from it.
+struct Element {
+  ElementKind kind = ElementKind::real;
+  Dim limit;                                  // index(limit)
+  std::shared_ptr<IndexVariable> variable;    // set for an index of index notation and plain names of it
+};
+
+/// `real`, `index(10)`.
+std::string to_string(const Element &);
+
+struct Type {
+  Element element;
+  std::vector<Dim> dims;
+};
+/// As it is written in the language: `real[tokens, 64]`, `index(10)`.
+std::string to_string(const Type &);
+
+/// A node of the graph that is under construction in `frame`, with its type in the language.
+struct TensorValue {
+  Frame *frame = nullptr;
+  ir::NodeId node = ir::no_node;
+  Type type;
+};
+
+struct Poison {};                                                                     // reported already
+struct NumberValue { Number number; const DimName *name = nullptr; };
+struct TupleValue { std::shared_ptr<const std::vector<Value>> items; };
+struct ListValue { std::shared_ptr<const std::vector<Value>> items; };
+struct SlotValue { int slot; };                                                       // a parameter or state of an instance: Elaborator::tensors
+/// An instance; `values` holds, by slot, what its parameters are where they are not the stored ones (`net - 0.1 * grad(cost, net)`).
+struct InstanceValue { std::shared_ptr<Instance> instance; std::shared_ptr<const std::map<int, TensorValue>> values; };
+struct FunctionValue { const Function *declaration; const FileScope *scope; InstanceValue self; }; // `self` of a model's function
+struct ModelValue { const Model *declaration; const FileScope *scope; };
+struct BuiltinValue { const Builtin *builtin; };
+struct SourceValue { int source; };                                                   // Elaborator::sources; as a tensor it is one example's row
+struct RecordValue { std::shared_ptr<const std::map<std::string, Value>> fields; };   // `ALIAS` of `data NAME as ALIAS`
+
+struct Value {
+  std::variant<Poison, TensorValue, NumberValue, bool, std::string, TupleValue, ListValue, SlotValue, InstanceValue, FunctionValue, ModelValue,
+               BuiltinValue, SourceValue, RecordValue>
+      form;
+
+  template <typename T> const T *get() const { return std::get_if<T>(&form); }
+  template <typename T> bool is() const { return std::holds_alternative<T>(form); }
+  bool poison() const { return is<Poison>(); }
+};
+
+Value tuple(std::vector<Value>);
+Value list(std::vector<Value>);
+
+/// An instance of a model: its members by name, made in the order of the text.
+struct Instance {
+  const Model *model = nullptr;
+  const FileScope *scope = nullptr;
+  std::string path;                         // `net.hidden`
+  std::string description;                  // `Dense(32, 10)`
+  Span made;                                // the call that made it
+  std::map<std::string, Value> arguments;   // compile-time parameters
+  std::map<std::string, Value> members;     // parameters and states are SlotValues
+  std::vector<std::string> order;           // of members, as in the text
+  std::map<std::string, const Function *> functions; // "" is the one without a name
+};
+
+} // namespace nnc::frontend
