@@ -1,0 +1,107 @@
+#include "runtime/dataset.h"
+
+#include "runtime/array.h"
+#include "runtime/csv.h"
+#include "runtime/error.h"
+#include "runtime/probe.h"
+#include "runtime/size.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace nnc::runtime {
+namespace {
+
+std::string shape_text(const std::vector<int64_t> &shape) {
+  return shape.empty() ? "numbers" : fmt::format("rows of shape [{}]", fmt::join(shape, ", "));
+}
+
+Rows read_source(const Source &source, const std::map<std::string, std::string> &paths) {
+  if (source.format == "list") return rows_of_list(source);
+  auto given = paths.find(source.name);
+  std::string path = given != paths.end()
+                         ? given->second
+                         : find_file(source.path, source.directory, fmt::format("; --data {}=PATH names another", source.name));
+  Rows rows;
+  if (source.format == "csv")
+    rows = read_csv(path, source);
+  else if (source.format == "idx" || source.format == "npy")
+    rows = read_array_file(path, source.format, source.stored);
+  else
+    throw Error(exit_defect, fmt::format("the runtime has no reader for the format `{}`", source.format));
+  rows.name = source.name;
+  if (rows.row != source.row)
+    fail("{}: the file holds {}, but the model was compiled for {}", path, shape_text(rows.row), shape_text(source.row));
+  return rows;
+}
+
+void check_names(const Description &about, const std::map<std::string, std::string> &paths) {
+  for (const auto &[name, path] : paths) {
+    auto is_it = [&](const Source &source) { return source.name == name && source.format != "list"; };
+    if (std::any_of(about.sources.begin(), about.sources.end(), is_it)) continue;
+    std::vector<std::string> names;
+    for (const Source &source : about.sources)
+      if (source.format != "list") names.push_back(source.name);
+    refuse("--data {}={}: no source has this name; there {} {}", name, path, names.size() == 1 ? "is" : "are",
+           names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  }
+}
+
+} // namespace
+
+Rows rows_of_list(const Source &source) {
+  Rows rows;
+  rows.name = source.name, rows.format = "list", rows.row = source.row, rows.stored = source.stored;
+  auto total = static_cast<int64_t>(source.values.size()), width = elements_of(source.row);
+  rows.count = total / width;
+  rows.bytes = Memory(total * static_cast<int64_t>(stored_bytes(source.stored)), "data");
+  if (auto fault = convert(source.values.data(), Element::f64, false, total, source.stored, rows.bytes.data()))
+    fail("{}: {}", place_of(rows, fault->index / width, fault->index % width), fault->reason);
+  return rows;
+}
+
+Dataset::Dataset(const Description &about, const std::map<std::string, std::string> &paths, const std::vector<bool> &needed) {
+  check_names(about, paths);
+  rows.resize(about.sources.size());
+  for (size_t i = 0; i < rows.size(); i++)
+    if (needed[i]) rows[i] = read_source(about.sources[i], paths);
+  for (const Data &clause : about.data) {
+    const Rows *first = nullptr;
+    for (int index : clause.sources) {
+      const Rows &source = rows[static_cast<size_t>(index)];
+      if (source.count == 0) continue;
+      if (!first) first = &source;
+      if (source.count != first->count)
+        fail("the sources of `data {}` differ in their numbers of examples: {} has {}, {} has {}", clause.name,
+             first->path.empty() ? first->name : first->path, first->count, source.path.empty() ? source.name : source.path,
+             source.count);
+    }
+    counts.push_back(first ? first->count : 0);
+  }
+  fill_gaps(about);
+}
+
+Dataset::Dataset(const Description &about, std::vector<Rows> given, int64_t count)
+    : rows(std::move(given)), counts(about.data.size(), count) {
+  fill_gaps(about);
+}
+
+void Dataset::fill_gaps(const Description &about) {
+  for (size_t clause = 0; clause < counts.size(); clause++) {
+    if (counts[clause] > std::numeric_limits<int32_t>::max())
+      fail("`data {}` has {} examples, more than {}", about.data[clause].name, counts[clause],
+           std::numeric_limits<int32_t>::max());
+    for (int index : about.data[clause].sources) {
+      Rows &source = rows[static_cast<size_t>(index)];
+      if (source.count > 0) continue;
+      const Source &expected = about.sources[static_cast<size_t>(index)];
+      auto bytes =
+          checked_multiply(elements_of(expected.row) * static_cast<int64_t>(stored_bytes(expected.stored)), counts[clause]);
+      source.row = expected.row, source.stored = expected.stored, source.name = expected.name;
+      source.bytes = Memory(bytes.value_or(-1), "data");
+    }
+  }
+  for (const Rows &source : rows) starts.push_back(source.bytes.data());
+}
+
+} // namespace nnc::runtime

@@ -1,0 +1,43 @@
+#pragma once
+// A compiled module with its state block, arena and team: what every command calls.
+
+#include "runtime/dataset.h"
+#include "runtime/module.h"
+#include "runtime/team.h"
+
+namespace nnc::runtime {
+
+/// a + b·B + c·B² for B = `batch`; throws Error where that does not fit.
+int64_t arena_bytes(const Bytes &, int64_t batch);
+
+class Model {
+public:
+  /// Throws std::runtime_error where the description cannot be read.
+  Model(const nnc_module &, int threads);
+
+  const Description about;
+  std::vector<double> settings; // in the description's order
+  uint64_t seed = 0;
+
+  /// Makes the arena large enough for `batch` examples in the entry with these bytes, so that running allocates nothing.
+  void prepare(const Bytes &arena, int64_t batch);
+
+  /// A call with state, arena, settings and seed filled in; outputs, rows and the rest are the caller's.
+  nnc_call call() const;
+  void run(nnc_entry entry, nnc_call &call) { team.run(entry, call); }
+
+  /// Parameters, states and optimizer states from `seed`.
+  void initialise();
+
+  unsigned char *tensor(const Tensor &tensor) const { return state.data() + tensor.offset; }
+  int64_t parameters() const; // their number of elements
+  int threads() const { return team.size(); }
+
+  const nnc_module &module;
+
+private:
+  Memory state, arena;
+  Team team;
+};
+
+} // namespace nnc::runtime

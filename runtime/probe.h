@@ -1,0 +1,29 @@
+#pragma once
+// What a data file is, found out without reading all of it: for the compiler, which needs shapes and types only.
+
+#include "runtime/element.h"
+
+namespace nnc::runtime {
+
+struct Probe {
+  std::string error;                 // not empty: the file cannot be used, and why
+  std::optional<int64_t> rows;       // absent for csv, whose rows only reading counts
+  std::vector<int64_t> row;          // the shape of one row; csv: [columns]
+  std::optional<Element> element;    // of the file; absent for csv
+  Stored stored = Stored::f32;       // the natural type in memory; csv: f32
+  std::vector<std::string> headings; // csv with a heading: the columns' names
+  std::vector<bool> text;            // csv: whether the first row's cell of each column is no number
+};
+
+/// `format` is "csv", "idx" or "npy"; `header` as Source::header. Reads a csv file's first lines, of the others the header, which
+/// is checked against the file's size.
+Probe probe(const std::string &format, const std::string &path, std::optional<int> header = std::nullopt);
+
+/// The sorted different texts of a csv column (from 0); throws Error. Reads the whole file.
+std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column);
+
+/// Where the path of a source or `load` clause is found: itself if absolute, else in `directory` (of the .nn file), else beside
+/// the running program. Throws Error naming the places tried, with `advice` at its end.
+std::string find_file(const std::string &path, const std::string &directory, const std::string &advice = "");
+
+} // namespace nnc::runtime

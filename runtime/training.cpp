@@ -1,0 +1,154 @@
+#include "runtime/training.h"
+
+#include "runtime/error.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nnc::runtime {
+namespace {
+
+constexpr double call_seconds = 0.1;        // one call is about this long, so that a bar moves and a log is timely
+constexpr double event_seconds = 0.1;       // epoch events come at most this often
+constexpr int64_t growth = 8;               // from call to call, until a step's time is known well
+constexpr int64_t buffered_steps = 1 << 13; // most steps in one call, and
+constexpr int64_t buffered_rows = 1 << 18;  // most rows
+
+double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+bool is_finite(double value) { return std::isfinite(value); }
+
+} // namespace
+
+Training::Training(Model &model, const Dataset &data, const Plan &plan, EventLog &log, Progress &progress, int64_t log_every,
+                   const Interrupt &interrupt)
+    : model(model), data(data), plan(plan), log(log), progress(progress), log_every(log_every), interrupt(interrupt),
+      row_pointers(model.about.data.size()),
+      sums{std::vector<double>(model.about.costs.size()), std::vector<double>(model.about.reports.size())} {
+  for (int clause = 0; clause < plan.drawn; clause++) {
+    std::vector<int32_t> rows = clause == 0 ? plan.training : split_rows(data.count(clause), 0, plan.seed).training;
+    feeds.emplace_back(std::move(rows), plan.shuffle, plan.seed, clause);
+  }
+  most_steps = std::clamp<int64_t>(buffered_rows / plan.batch, 1, std::min(buffered_steps, plan.steps_per_epoch));
+  if (plan.drawn > 1)
+    round_rows.assign(static_cast<size_t>(plan.drawn - 1), std::vector<int32_t>(static_cast<size_t>(most_steps * plan.batch)));
+  costs.resize(static_cast<size_t>(most_steps) * model.about.costs.size());
+  reports.resize(static_cast<size_t>(most_steps) * model.about.reports.size());
+  model.prepare(model.about.train_arena, plan.batch);
+  if (!plan.validation.empty())
+    model.prepare(model.about.evaluate_arena, std::min<int64_t>(plan.batch, std::ssize(plan.validation)));
+}
+
+EndEvent Training::run() {
+  began = Clock::now();
+  log.start(model, plan);
+  int64_t epoch = 0;
+  while (run_epoch(epoch)) epoch++;
+  double seconds = training_seconds();
+  EndEvent end{done_steps, epoch + 1, seconds, static_cast<double>(done_examples) / seconds};
+  log.end(end);
+  return end;
+}
+
+/// Runs epoch `epoch` (from 0), or what the plan has left of it; false where it was the last.
+bool Training::run_epoch(int64_t epoch) {
+  const int32_t *rows = feeds.empty() ? nullptr : feeds[0].lap(epoch);
+  std::fill(sums.costs.begin(), sums.costs.end(), 0);
+  std::fill(sums.reports.begin(), sums.reports.end(), 0);
+  epoch_examples = 0;
+  while (epoch_examples < plan.examples && done_steps < plan.total_steps && !interrupt.signal()) {
+    int64_t left = plan.examples - epoch_examples, batch = std::min(plan.batch, left);
+    int64_t steps = next_steps(std::min(left / batch, plan.total_steps - done_steps));
+    run_steps(epoch, rows ? rows + epoch_examples : nullptr, batch, steps);
+    progress.within(epoch + 1, epoch_examples, sums.costs.empty() ? 0 : sums.costs[0] / static_cast<double>(epoch_examples),
+                    seconds_left());
+  }
+  bool last = done_steps == plan.total_steps || interrupt.signal();
+  if (epoch_examples > 0) tell_epoch(epoch, last);
+  return !last;
+}
+
+int64_t Training::next_steps(int64_t available) const {
+  int64_t wanted = std::max<int64_t>(1, last_steps * growth);
+  if (last_steps > 0 && last_seconds > 0)
+    wanted = std::clamp<int64_t>(static_cast<int64_t>(call_seconds / last_seconds * static_cast<double>(last_steps)), 1, wanted);
+  return std::min({wanted, available, most_steps});
+}
+
+void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int64_t steps) {
+  auto start = Clock::now();
+  if (!row_pointers.empty()) row_pointers[0] = rows;
+  for (size_t i = 0; i < round_rows.size(); i++) {
+    feeds[i + 1].draw(round_rows[i].data(), batch * steps);
+    row_pointers[i + 1] = round_rows[i].data();
+  }
+  nnc_call call = model.call();
+  call.sources = data.pointers();
+  call.rows = row_pointers.empty() ? nullptr : row_pointers.data();
+  call.costs = costs.data(), call.reports = reports.data();
+  call.stop = interrupt.flag();
+  call.batch = batch, call.steps = steps;
+  call.step = done_steps + 1, call.total_steps = plan.total_steps, call.epoch = epoch;
+  model.run(model.module.train, call);
+  look_for_failure(call, epoch);
+  count(call, epoch);
+  last_steps = call.done, last_seconds = seconds_between(start, Clock::now());
+}
+
+/// Adds up the costs (means over a mini-batch) and reports (sums) of the finished steps, in f64 and in their order.
+void Training::count(const nnc_call &call, int64_t epoch) {
+  const size_t clauses = sums.costs.size(), kinds = sums.reports.size();
+  for (int64_t step = 0; step < call.done; step++) {
+    const double *cost = costs.data() + static_cast<size_t>(step) * clauses,
+                 *report = reports.data() + static_cast<size_t>(step) * kinds;
+    for (size_t i = 0; i < clauses; i++) sums.costs[i] += cost[i] * static_cast<double>(call.batch);
+    for (size_t i = 0; i < kinds; i++) sums.reports[i] += report[i];
+    if (log_every > 0 && (call.step + step) % log_every == 0) log.step(call.step + step, epoch + 1, cost);
+  }
+  done_steps += call.done;
+  done_examples += call.done * call.batch;
+  epoch_examples += call.done * call.batch;
+}
+
+/// The compiled code ends a call after a step with a cost that is not finite; that step is the last it has finished.
+void Training::look_for_failure(const nnc_call &call, int64_t epoch) const {
+  const Description &about = model.about;
+  if (call.done > 0) {
+    auto first = costs.begin() + (call.done - 1) * static_cast<int64_t>(about.costs.size());
+    auto bad = std::find_if_not(first, first + static_cast<int64_t>(about.costs.size()), is_finite);
+    if (bad != first + static_cast<int64_t>(about.costs.size())) {
+      auto clause = static_cast<size_t>(bad - first);
+      throw Error(exit_not_finite, fmt::format("{}: the {} is {} at step {} (epoch {})", about.cost_places[clause],
+                                               about.costs[clause], *bad, call.step + call.done - 1, epoch + 1));
+    }
+  }
+  if (call.done < call.steps && !interrupt.signal())
+    throw Error(exit_defect, fmt::format("the compiled code ended after {} of {} steps without a reason", call.done, call.steps));
+}
+
+void Training::tell_epoch(int64_t epoch, bool last) {
+  double seconds = training_seconds(), since = seconds - std::max(told_seconds, 0.0);
+  if (!last && told_seconds >= 0 && since < event_seconds) return;
+  EpochEvent event{epoch + 1,    done_steps, sums,
+                   std::nullopt, seconds,    static_cast<double>(done_examples - told_examples) / since};
+  for (auto *means : {&event.training.costs, &event.training.reports})
+    for (double &value : *means) value /= static_cast<double>(epoch_examples);
+  if (!plan.validation.empty()) {
+    auto start = Clock::now();
+    event.validation = evaluate(model, data, plan, plan.validation_clause, plan.validation, done_steps, epoch, interrupt.flag());
+    validation_seconds += seconds_between(start, Clock::now());
+  }
+  log.epoch(event);
+  progress.epoch(event);
+  told_seconds = seconds, told_examples = done_examples;
+}
+
+double Training::training_seconds() const { return seconds_between(began, Clock::now()) - validation_seconds; }
+
+double Training::seconds_left() const {
+  return training_seconds() / static_cast<double>(done_steps) * static_cast<double>(plan.total_steps - done_steps);
+}
+
+} // namespace nnc::runtime
