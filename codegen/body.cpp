@@ -1,0 +1,493 @@
+#include "codegen/body.h"
+
+#include "codegen/axes.h"
+#include "ir/builder.h"
+
+#include <algorithm>
+#include <map>
+
+namespace nnc::codegen {
+namespace {
+
+using ir::Elem;
+using ir::Node;
+using ir::NodeId;
+using ir::Op;
+
+/// Builds one kernel. Axes are numbered while building as AxisLists says; finish_axes collapses them.
+class Body {
+public:
+  Body(const ir::Function &function, const Memory &memory, const Layout &layout, const std::vector<BufferId> &outputs)
+      : function_(function), memory_(memory), layout_(layout), outputs_(outputs) {}
+
+  Kernel map_or_row(const Group &group) {
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    int last = 0;
+    for (const Member &member : group.members) last = std::max(last, member.level);
+    stages(last + 1);
+    std::vector<Member> order = group.members;
+    std::stable_sort(order.begin(), order.end(), [](const Member &a, const Member &b) { return a.level < b.level; });
+    for (const Member &member : order) {
+      if (member.level != level_) in_stage_.clear();
+      level_ = member.level;
+      store_member(member, root_value(member));
+    }
+    AxisLists lists;
+    for (int axis : group.outer) lists.outer.push_back(to_size(group.shape[axis]));
+    for (int axis : group.inner) lists.inner.push_back(to_size(group.shape[axis]));
+    // Lanes lie along the axis that is last in memory.
+    bool inner_lanes = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
+    kernel_.lanes = inner_lanes ? Lanes::inner : Lanes::outer;
+    return finish(lists, group.members[0].node);
+  }
+
+  Kernel contraction(const Group &group) {
+    group_ = &group;
+    NodeId root = group.members[0].node;
+    const Node &node = function_[root];
+    const auto &dot = std::get<ir::DotAttributes>(node.attributes);
+    std::vector<At> operands = root_operands(function_, root);
+    stages(1);
+    inner_from_ = -1; // everything belongs to the epilogue's stage
+    AxisLists lists;
+    size_t left_free = function_.type(node.operands[0]).dims.size() - dot.left_batch.size() - dot.left_contract.size();
+    for (size_t axis = 0; axis < node.type.dims.size(); ++axis) {
+      auto &list = axis < dot.left_batch.size() ? lists.outer : axis < dot.left_batch.size() + left_free ? lists.m : lists.n;
+      list.push_back(to_size(node.type.dims[axis]));
+    }
+    for (int64_t axis : dot.left_contract) lists.k.push_back(to_size(function_.type(node.operands[0]).dims[axis]));
+    kernel_.contraction = Contraction{};
+    kernel_.contraction->elem = node.type.elem;
+    kernel_.contraction->a = access(*memory_.view(operands[0].node), operands[0].index);
+    kernel_.contraction->b = access(*memory_.view(operands[1].node), operands[1].index);
+    for (const Member &member : group.members) {
+      ValueId value = member.node == root ? emit({.code = Code::accumulator,
+                                                  .elem = node.type.elem,
+                                                  .operands = {},
+                                                  .random = {},
+                                                  .access = {},
+                                                  .place = node.place},
+                                                 true)
+                                          : root_value(member);
+      store_member(member, value);
+    }
+    return finish(lists, root);
+  }
+
+  /// Zeros over the whole of a node.
+  Kernel fill(NodeId id) {
+    Group group = whole(id);
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    stages(1);
+    ValueId zero = constant(function_.type(id).elem, 0, id);
+    store_at(zero, function_.type(id).elem, memory_.buffer(id), row_major(id, identity_index(function_.type(id).rank())), id, 0);
+    return finish(outer_lists(function_.type(id).dims), id);
+  }
+
+  /// An operand put into a part of `id`: element i goes to start + step·i along each axis.
+  Kernel part(NodeId id, NodeId operand, const std::vector<int64_t> &start, const std::vector<int64_t> &step) {
+    Group group = whole(operand);
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    stages(1);
+    Index identity = identity_index(function_.type(operand).rank()), target;
+    for (size_t axis = 0; axis < identity.size(); ++axis) target.push_back(identity[axis] * step[axis] + Affine{start[axis], {}});
+    group.members.clear();
+    ValueId moved = value({operand, identity});
+    store_at(moved, function_.type(id).elem, memory_.buffer(id), row_major(id, target), id, 0);
+    return finish(outer_lists(function_.type(operand).dims), id);
+  }
+
+  /// scatter_add(index[b…, i…], updates[b…, i…, r…]): outer axes b and r, the stage runs over i in order.
+  Kernel scatter(NodeId id) {
+    const Node &node = function_[id];
+    int64_t batch = std::get<ir::GatherAttributes>(node.attributes).batch;
+    const ir::Shape &updates = function_.type(node.operands[1]).dims;
+    int64_t index_rank = function_.type(node.operands[0]).rank();
+    Group group;
+    group.kind = GroupKind::row;
+    group.shape = updates;
+    for (int axis = 0; axis < static_cast<int>(updates.size()); ++axis)
+      (axis >= batch && axis < index_rank ? group.inner : group.outer).push_back(axis);
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    stages(2);
+    level_ = 1;
+    Index at = rename_axes(identity_index(static_cast<int>(updates.size())), group.kernel_axes());
+    ValueId row = value({node.operands[0], Index(at.begin(), at.begin() + index_rank)});
+    ValueId update = value({node.operands[1], at});
+    std::vector<Size> strides = row_major_strides(node.type.dims);
+    Access target{memory_.buffer(id), 0, {}, {{row, strides[batch]}}};
+    for (int64_t axis = 0; axis < batch; ++axis) add_strided(target, at[axis], strides[axis]);
+    for (size_t axis = index_rank; axis < updates.size(); ++axis)
+      add_strided(target, at[axis], strides[batch + 1 + axis - index_rank]);
+    emit({.code = Code::store_add,
+          .elem = node.type.elem,
+          .operands = {update},
+          .random = {},
+          .access = target,
+          .place = node.place},
+         true);
+    AxisLists lists;
+    for (int axis : group.outer) lists.outer.push_back(to_size(updates[axis]));
+    for (int axis : group.inner) lists.inner.push_back(to_size(updates[axis]));
+    kernel_.lanes = Lanes::outer;
+    return finish(lists, id);
+  }
+
+private:
+  Group whole(NodeId id) const {
+    Group group;
+    Domain domain{function_.type(id).dims, {}, {}};
+    group.shape = domain.shape;
+    for (size_t axis = 0; axis < group.shape.size(); ++axis) group.outer.push_back(static_cast<int>(axis));
+    return group;
+  }
+
+  AxisLists outer_lists(const ir::Shape &shape) const {
+    AxisLists lists;
+    for (const ir::Extent &extent : shape) lists.outer.push_back(to_size(extent));
+    return lists;
+  }
+
+  void stages(int count) { kernel_.stages.resize(count); }
+
+  Kernel finish(const AxisLists &lists, NodeId root) {
+    std::vector<bool> has_axes;
+    for (size_t stage = 0; stage < kernel_.stages.size(); ++stage)
+      has_axes.push_back(kernel_.contraction ? true : stage % 2 == 1);
+    kernel_.place = function_[root].place;
+    finish_axes(kernel_, lists, has_axes);
+    std::erase_if(kernel_.stages, [](const Stage &stage) { return stage.code.empty(); });
+    return std::move(kernel_);
+  }
+
+  // Values.
+
+  /// The value of what a member computes, in the kernel's axes.
+  ValueId root_value(const Member &member) {
+    const Node &node = function_[member.node];
+    if (node.op == Op::reduce || node.op == Op::argreduce || node.op == Op::dot) {
+      std::vector<int> axes = node.op == Op::dot ? dot_axes() : group_->kernel_axes();
+      Instruction made{.code = node.op == Op::argreduce ? Code::argreduce : Code::reduce,
+                       .elem = node.type.elem,
+                       .operands = {},
+                       .random = {},
+                       .access = {},
+                       .place = node.place};
+      for (const At &at : root_operands(function_, member.node))
+        made.operands.push_back(value({at.node, rename_axes(at.index, axes)}));
+      if (auto *reduce = std::get_if<ir::ReduceAttributes>(&node.attributes)) made.reduce = reduce->kind;
+      return emit(std::move(made), true);
+    }
+    return compute({member.node, rename_axes(identity_index(node.type.rank()), group_->value_axes(member))});
+  }
+
+  /// An inner product's domain has its outer axes first already.
+  std::vector<int> dot_axes() const {
+    std::vector<int> axes;
+    for (size_t i = 0; i < group_->shape.size(); ++i) axes.push_back(static_cast<int>(i));
+    return axes;
+  }
+
+  ValueId value(const At &at) {
+    bool inner = is_inner(at.index);
+    auto &memo = inner ? in_stage_ : in_kernel_;
+    if (auto found = memo.find(at); found != memo.end()) return found->second;
+    ValueId made = memory_.kept(at.node) ? load(at) : compute(at);
+    memo.emplace(at, made);
+    return made;
+  }
+
+  ValueId load(const At &at) { return load_view(*memory_.view(at.node), at.index, at.node); }
+
+  ValueId load_view(const MemoryView &view, const Index &index, NodeId id) {
+    return emit({.code = Code::load,
+                 .elem = function_.type(id).elem,
+                 .operands = {},
+                 .random = {},
+                 .access = access(view, index),
+                 .place = function_[id].place},
+                is_inner(index));
+  }
+
+  ValueId compute(const At &at) {
+    const Node &node = function_[at.node];
+    bool inner = is_inner(at.index);
+    switch (node.op) {
+    case Op::input: return input(at);
+    case Op::constant: {
+      const auto &values = std::get<ir::ConstantAttributes>(node.attributes).values;
+      return values.size() == 1 ? constant(node.type.elem, values[0], at.node) : load(at);
+    }
+    case Op::iota: return affine(at.index[std::get<ir::AxesAttributes>(node.attributes).axes[0]], at.node);
+    case Op::copy:
+    case Op::stop_gradient:
+    case Op::barrier: return value({node.operands[0], at.index});
+    case Op::gather: return gather(at);
+    default: break;
+    }
+    std::vector<At> operands = operands_at(function_, at);
+    if (std::holds_alternative<ir::View>(record(node.op).kernel)) return operands.empty() ? load(at) : value(operands[0]);
+    Instruction made{.code = Code::scalar,
+                     .elem = node.type.elem,
+                     .op = node.op,
+                     .operands = {},
+                     .random = {},
+                     .access = {},
+                     .place = node.place};
+    for (const At &operand : operands) made.operands.push_back(value(operand));
+    if (auto *random = std::get_if<ir::RandomAttributes>(&node.attributes)) made.random = *random;
+    return emit(std::move(made), inner);
+  }
+
+  ValueId input(const At &at) {
+    const Node &node = function_[at.node];
+    const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
+    switch (input.kind) {
+    case ir::InputKind::tensor:
+    case ir::InputKind::source: return load(at);
+    case ir::InputKind::position:
+    case ir::InputKind::turn: return constant(node.type.elem, 0, at.node);
+    case ir::InputKind::row:
+      if (at.index.empty()) return constant(node.type.elem, 0, at.node);
+      if (layout_.data == 0) return affine(at.index[0], at.node); // without data: the place in the batch
+      return row_number(0, at.index[0], at.node);
+    case ir::InputKind::setting: {
+      Instruction made{.code = Code::load,
+                       .elem = Elem::f64,
+                       .operands = {},
+                       .random = {},
+                       .access = {memory_.settings(), input.slot, {}, {}},
+                       .place = node.place};
+      return converted(emit(std::move(made), false), node.type.elem, at.node);
+    }
+    case ir::InputKind::argument: throw ir::InternalError("an entry has no arguments");
+    default: break;
+    }
+    ValueId made = emit({.code = Code::call_value,
+                         .elem = Elem::i32,
+                         .operands = {},
+                         .input = input.kind,
+                         .random = {},
+                         .access = {},
+                         .place = node.place},
+                        false);
+    return converted(made, node.type.elem, at.node);
+  }
+
+  ValueId row_number(int table, const Affine &row, NodeId id) {
+    Access rows{memory_.row_table(table), 0, {}, {}};
+    add_strided(rows, row, 1);
+    return emit(
+        {.code = Code::load, .elem = Elem::i32, .operands = {}, .random = {}, .access = rows, .place = function_[id].place},
+        is_inner({row}));
+  }
+
+  ValueId gather(const At &at) {
+    const Node &node = function_[at.node];
+    int64_t batch = std::get<ir::GatherAttributes>(node.attributes).batch;
+    int64_t index_rank = function_.type(node.operands[1]).rank();
+    ValueId row = value({node.operands[1], Index(at.index.begin(), at.index.begin() + index_rank)});
+    MemoryView table = *memory_.view(node.operands[0]);
+    Index fixed(at.index.begin(), at.index.begin() + batch);
+    fixed.push_back({});
+    fixed.insert(fixed.end(), at.index.begin() + index_rank, at.index.end());
+    Access target = access(table, fixed);
+    target.indirect.emplace_back(row, table.strides[batch]);
+    return emit({.code = Code::load, .elem = node.type.elem, .operands = {}, .random = {}, .access = target, .place = node.place},
+                is_inner(at.index));
+  }
+
+  ValueId constant(Elem elem, double number, NodeId id) {
+    return emit({.code = Code::constant,
+                 .elem = elem,
+                 .operands = {},
+                 .value = number,
+                 .random = {},
+                 .access = {},
+                 .place = function_[id].place},
+                false);
+  }
+
+  ValueId converted(ValueId from, Elem elem, NodeId id) {
+    if (kernel_.values[from].elem == elem) return from;
+    return emit({.code = Code::scalar,
+                 .elem = elem,
+                 .op = Op::convert,
+                 .operands = {from},
+                 .random = {},
+                 .access = {},
+                 .place = function_[id].place},
+                in_stage(from));
+  }
+
+  /// constant + Σ coefficient·axis as an i32 value.
+  ValueId affine(const Affine &index, NodeId id) {
+    bool inner = is_inner({index});
+    PlaceId place = function_[id].place;
+    auto scalar = [&](Op op, ValueId a, ValueId b) {
+      return emit(
+          {.code = Code::scalar, .elem = Elem::i32, .op = op, .operands = {a, b}, .random = {}, .access = {}, .place = place},
+          inner);
+    };
+    ValueId sum = -1;
+    for (auto [axis, coefficient] : index.terms) {
+      ValueId term =
+          emit({.code = Code::axis, .elem = Elem::i32, .operands = {}, .axis = axis, .random = {}, .access = {}, .place = place},
+               inner);
+      if (coefficient != 1) term = scalar(Op::mul, term, constant(Elem::i32, static_cast<double>(coefficient), id));
+      sum = sum < 0 ? term : scalar(Op::add, sum, term);
+    }
+    if (sum < 0) return constant(Elem::i32, static_cast<double>(index.constant), id);
+    return index.constant == 0 ? sum : scalar(Op::add, sum, constant(Elem::i32, static_cast<double>(index.constant), id));
+  }
+
+  // Addresses.
+
+  static void add_strided(Access &access, const Affine &index, const Size &stride) {
+    access.constant = access.constant + stride * Size(index.constant);
+    for (auto [axis, coefficient] : index.terms) {
+      if (static_cast<int>(access.strides.size()) <= axis) access.strides.resize(axis + 1);
+      access.strides[axis] = access.strides[axis] + stride * Size(coefficient);
+    }
+  }
+
+  Access access(const MemoryView &view, const Index &index) {
+    Access made{view.buffer, view.start, {}, {}};
+    for (size_t axis = 0; axis < index.size(); ++axis) {
+      if (axis == 0 && view.rows >= 0) {
+        Access rows{memory_.row_table(view.rows), 0, {}, {}};
+        add_strided(rows, index[0], 1);
+        ValueId row = emit({.code = Code::load, .elem = Elem::i32, .operands = {}, .random = {}, .access = rows, .place = {}},
+                           is_inner({index[0]}));
+        made.indirect.emplace_back(row, view.strides[0]);
+      } else {
+        add_strided(made, index[axis], view.strides[axis]);
+      }
+    }
+    return made;
+  }
+
+  Access row_major(NodeId id, const Index &index) const {
+    Access made;
+    std::vector<Size> strides = row_major_strides(function_.type(id).dims);
+    for (size_t axis = 0; axis < index.size(); ++axis) add_strided(made, index[axis], strides[axis]);
+    return made;
+  }
+
+  // Stores.
+
+  void store_member(const Member &member, ValueId made) {
+    const Node &node = function_[member.node];
+    At at{member.node, rename_axes(identity_index(node.type.rank()), group_->value_axes(member))};
+    (is_inner(at.index) ? in_stage_ : in_kernel_)[at] = made;
+    Access target = row_major(member.node, at.index);
+    // A reduction's value exists once its stage has ended.
+    const int stage = member.level % 2 == 1 && !member.inner ? member.level + 1 : member.level;
+    if (static_cast<int>(kernel_.stages.size()) <= stage) kernel_.stages.resize(stage + 1);
+    store_at(made, node.type.elem, memory_.buffer(member.node), target, member.node, stage);
+    for (size_t output = 0; output < function_.outputs.size(); ++output)
+      if (function_.outputs[output].node == member.node)
+        store_output(made, function_.outputs[output], outputs_[output], target, member.node, stage);
+  }
+
+  void store_output(ValueId made, const ir::Output &output, BufferId buffer, Access target, NodeId id, int stage) {
+    bool counted = output.kind == ir::OutputKind::cost || output.kind == ir::OutputKind::report;
+    Elem elem = function_.type(id).elem;
+    if ((counted || output.kind == ir::OutputKind::check) && elem != Elem::f64) {
+      elem = Elem::f64;
+      made = put({.code = Code::scalar,
+                  .elem = elem,
+                  .op = Op::convert,
+                  .operands = {made},
+                  .random = {},
+                  .access = {},
+                  .place = function_[id].place},
+                 stage);
+    }
+    if (counted) target.constant = target.constant + Size(output.slot);
+    store_at(made, elem, buffer, target, id, stage);
+  }
+
+  void store_at(ValueId made, Elem elem, BufferId buffer, Access target, NodeId id, int stage) {
+    target.buffer = buffer;
+    put({.code = Code::store,
+         .elem = elem,
+         .operands = {made},
+         .random = {},
+         .access = std::move(target),
+         .place = function_[id].place},
+        stage);
+  }
+
+  // Placement.
+
+  bool is_inner(const Index &index) const {
+    if (inner_from_ < 0) return false;
+    for (const Affine &part : index)
+      for (auto [axis, coefficient] : part.terms)
+        if (axis >= inner_from_) return true;
+    return false;
+  }
+
+  bool in_stage(ValueId value) const {
+    const auto &code = kernel_.stages[level_].code;
+    return level_ % 2 == 1 && std::find(code.begin(), code.end(), value) != code.end();
+  }
+
+  /// Into the current stage, or for what is the same for all its inner points into the stage before it.
+  ValueId emit(Instruction instruction, bool inner) {
+    return put(std::move(instruction), inner || level_ % 2 == 0 ? level_ : level_ - 1);
+  }
+
+  ValueId put(Instruction instruction, int stage) {
+    ValueId id = static_cast<ValueId>(kernel_.values.size());
+    kernel_.values.push_back(std::move(instruction));
+    kernel_.stages[stage].code.push_back(id);
+    return id;
+  }
+
+  const ir::Function &function_;
+  const Memory &memory_;
+  const Layout &layout_;
+  const std::vector<BufferId> &outputs_;
+  const Group *group_ = nullptr;
+  Kernel kernel_;
+  int inner_from_ = 0; // the first inner axis; -1: none is told apart
+  int level_ = 0;
+  std::map<At, ValueId> in_kernel_, in_stage_;
+};
+
+} // namespace
+
+std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &memory, const Layout &layout, const Group &group,
+                                  const std::vector<BufferId> &outputs) {
+  auto body = [&] { return Body(function, memory, layout, outputs); };
+  if (group.kind == GroupKind::contraction) return {body().contraction(group)};
+  if (group.kind != GroupKind::alone) return {body().map_or_row(group)};
+  NodeId root = group.members[0].node;
+  const Node &node = function[root];
+  std::vector<int64_t> zeros(node.type.dims.size(), 0), ones(node.type.dims.size(), 1);
+  if (node.op == Op::concatenate) {
+    std::vector<Kernel> kernels;
+    int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];
+    std::vector<int64_t> start = zeros;
+    for (NodeId operand : node.operands) {
+      kernels.push_back(body().part(root, operand, start, ones));
+      start[axis] += function.type(operand).dims[axis].count;
+    }
+    return kernels;
+  }
+  if (node.op == Op::pad) {
+    const auto &pad = std::get<ir::PadAttributes>(node.attributes);
+    std::vector<int64_t> step = pad.between;
+    for (int64_t &between : step) ++between;
+    return {body().fill(root), body().part(root, node.operands[0], pad.before, step)};
+  }
+  return {body().fill(root), body().scatter(root)};
+}
+
+} // namespace nnc::codegen

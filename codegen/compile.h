@@ -1,0 +1,48 @@
+#pragma once
+// Kernels to machine code: the one door to LLVM.
+
+#include "codegen/kernel.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct nnc_module;
+
+namespace nnc::codegen {
+
+struct Target {
+  std::string cpu = "native";       // native, x86-64-v2, x86-64-v3, x86-64-v4
+  double least_shared_work = 20000; // nanoseconds of work from which the threads share a kernel
+};
+
+/// All entries of a program, and the text that it exports as nnc_description.
+struct Unit {
+  std::vector<Entry> entries;
+  std::string description;
+};
+
+enum class Output { llvm, assembly, object };
+
+/// LLVM IR or assembly as text, or the bytes of an ELF object that defines nnc_description and nnc_<entry> for each entry.
+std::string compile(const Unit &, const Target &, Output);
+
+/// The entries in memory, callable as long as this lives.
+class Loaded {
+public:
+  Loaded(const Unit &, const Target &);
+  ~Loaded();
+  Loaded(Loaded &&) noexcept;
+  void *entry(const std::string &name) const; // nnc_entry of `nnc_<name>`, or null
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Links the object with the runtime (one relocatable file beside nnc: `runtime_object`) into a program at `path`, by lld in this process. The
+/// file appears whole or not at all. Gives "" or what went wrong.
+std::string link_program(const std::string &object, const std::string &runtime_object, const std::string &path);
+
+} // namespace nnc::codegen

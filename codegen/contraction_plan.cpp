@@ -1,0 +1,136 @@
+#include "codegen/contraction_plan.h"
+
+#include <algorithm>
+#include <bit>
+#include <span>
+
+namespace nnc::codegen {
+
+namespace {
+
+constexpr int64_t panel_bytes = 256 << 10; // a panel stays in the second-level cache
+constexpr int blocks_of_rows = 16;         // tiles that share a packed chunk of k
+
+/// An extent that depends on the mini-batch is taken for that of an ordinary one.
+int64_t usual(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
+
+/// Tiles whose accumulators, vectors of b and one of a fit the registers.
+std::span<const Tile> tiles(const Processor &target) {
+  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
+  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};         // 16 registers
+  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}};                 // and a product needs one of its own
+  if (target.registers >= 32) return wide;
+  if (target.fma) return narrow;
+  return unfused;
+}
+
+/// Cycles or so of one step along k: multiply-adds, loads at two a cycle, and a chain that cannot be shorter than an operation takes.
+double step_cycles(int64_t rows, int64_t vectors) {
+  return std::max({static_cast<double>(rows * vectors), 0.55 * static_cast<double>(rows + vectors) + 1, 4.0});
+}
+
+double product_cycles(Tile tile, int64_t m, int64_t vectors) {
+  int64_t rows_left = m % tile.rows, vectors_left = vectors % tile.vectors;
+  auto column = [&](int64_t v) {
+    return v == 0 ? 0
+                  : static_cast<double>(m / tile.rows) * step_cycles(tile.rows, v) + (rows_left ? step_cycles(rows_left, v) : 0);
+  };
+  return static_cast<double>(vectors / tile.vectors) * column(tile.vectors) + column(vectors_left);
+}
+
+Size stride(const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); }
+
+/// Rows of b that are far apart fall into few sets of the first-level cache.
+bool is_far_apart(const Size &stride, int bytes) { return !stride.is_constant() || stride.c[0] * bytes >= 1024; }
+
+void plan_panel(ContractionPlan &p, const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  size_t outer = kernel.axes.size();
+  int bytes = ir::bytes(c.elem);
+  Size along_n = stride(c.b, outer + 1), along_k = stride(c.b, outer + 1 + c.k.size());
+  bool contiguous = along_n == Size(1);
+  bool is_reused = usual(c.m) >= 4 * p.tile.rows;
+  if (contiguous && !(is_reused && is_far_apart(stride(c.b, outer + 2), bytes))) return;
+  Size inner(1); // points of the summed axes but the outermost
+  for (size_t axis = 1; axis < c.k.size(); ++axis) inner = inner * c.k[axis];
+  int64_t most = panel_bytes / (int64_t{p.width} * p.tile.vectors * bytes);
+  if (!inner.is_constant() || inner.c[0] > most || inner.is_zero()) return;
+
+  p.panel = along_k == Size(1) && !contiguous && c.b.indirect.empty() && p.width > 1 ? Panel::transposed : Panel::copied;
+  p.k_chunk = most / inner.c[0];
+  p.splits_k = !c.k[0].is_constant() || c.k[0].c[0] > p.k_chunk;
+  if (!p.splits_k) p.k_chunk = c.k[0].c[0];
+  p.panel_rows = p.k_chunk * inner.c[0];
+}
+
+/// Threads part the axis that has enough granules for many of them, the outermost such one.
+void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  std::vector<std::pair<int64_t, int64_t>> axes; // extent, granule
+  for (const Size &extent : kernel.axes) axes.emplace_back(usual(extent), 1);
+  axes.emplace_back(usual(c.m), p.tile.rows);
+  axes.emplace_back(usual(c.n), int64_t{p.width} * p.tile.vectors);
+  int64_t best = -1;
+  for (size_t axis = 0; axis < axes.size(); ++axis) {
+    auto [extent, granule] = axes[axis];
+    int64_t granules = std::min<int64_t>((extent + granule - 1) / granule, 32);
+    if (granules <= best) continue;
+    best = granules, p.shared_axis = static_cast<int>(axis), p.granule = granule;
+  }
+}
+
+} // namespace
+
+bool is_better_turned(const Kernel &kernel, const Processor &target) {
+  const Contraction &c = *kernel.contraction;
+  int64_t width = target.lanes(ir::bytes(c.elem));
+  return c.n.is_constant() && c.n.c[0] * 4 <= width && usual(c.m) > c.n.c[0];
+}
+
+Kernel turn_contraction(Kernel kernel) {
+  size_t m = kernel.axes.size(), n = m + 1;
+  auto turn = [&](Access &access) {
+    if (access.strides.size() <= m) return;
+    access.strides.resize(std::max(access.strides.size(), n + 1));
+    std::swap(access.strides[m], access.strides[n]);
+  };
+  for (Instruction &i : kernel.values) {
+    turn(i.access);
+    if (i.code == Code::axis && (i.axis == static_cast<int>(m) || i.axis == static_cast<int>(n)))
+      i.axis = static_cast<int>(m + n) - i.axis;
+  }
+  Contraction &c = *kernel.contraction;
+  turn(c.a), turn(c.b);
+  std::swap(c.a, c.b);
+  std::swap(c.m, c.n);
+  kernel.stages[0].axes = {c.m, c.n};
+  return kernel;
+}
+
+ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) {
+  const Contraction &c = *kernel.contraction;
+  ContractionPlan p{};
+  p.width = target.lanes(ir::bytes(c.elem));
+  if (c.n.is_constant())
+    p.width = static_cast<int>(std::min<int64_t>(p.width, std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(c.n.c[0], 1)))));
+  int64_t m = usual(c.m), vectors = (usual(c.n) + p.width - 1) / p.width;
+  double least = 0;
+  for (Tile tile : tiles(target)) {
+    double cycles = product_cycles(tile, m, vectors);
+    if (least == 0 || cycles < least) least = cycles, p.tile = tile;
+  }
+  if (c.n.is_constant()) p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, vectors));
+  if (c.m.is_constant()) {
+    p.tile.rows = static_cast<int>(std::clamp<int64_t>(c.m.c[0], 1, p.tile.rows));
+    if (int64_t rest = c.m.c[0] % p.tile.rows) p.fewer_rows = {static_cast<int>(rest)};
+  } else {
+    if (p.tile.rows > 3) p.fewer_rows.push_back(p.tile.rows / 3);
+    if (p.tile.rows > 1) p.fewer_rows.push_back(1);
+  }
+  plan_panel(p, kernel);
+  p.block_rows = p.splits_k ? int64_t{blocks_of_rows} * p.tile.rows : p.tile.rows;
+  plan_sharing(p, kernel);
+  return p;
+}
+
+} // namespace nnc::codegen

@@ -1,0 +1,42 @@
+#pragma once
+// How a contraction is cut: decided from its sizes and the processor alone.
+
+#include "codegen/lower.h"
+
+namespace nnc::codegen {
+
+/// A tile of the result that stays in registers: `rows` of m times `vectors` along n.
+struct Tile {
+  int rows, vectors;
+  bool operator==(const Tile &) const = default;
+};
+
+/// Where b is read from in the innermost loop.
+enum class Panel {
+  none,       // b itself, its vectors contiguous along n
+  copied,     // a panel of `k × tile` packed before use, vector by vector
+  transposed, // likewise, from a b that is contiguous along k
+};
+
+struct ContractionPlan {
+  int width;                   // lanes
+  Tile tile;                   // of whole tiles
+  std::vector<int> fewer_rows; // heights of the tiles that take the rest of m, each as often as it fits
+  Panel panel = Panel::none;
+  int64_t panel_rows = 0; // packed at once, over all summed axes
+  bool splits_k = false;  // the outermost summed axis goes in chunks of `k_chunk`, with partial sums kept for `block_rows` rows
+  int64_t k_chunk = 0;
+  int64_t block_rows = 0; // a multiple of tile.rows
+  int shared_axis = 0;    // of the kernel's axes, then m, n
+  int64_t granule = 1;
+};
+
+/// Whether so few columns are asked for that the lanes had better run along m.
+bool is_better_turned(const Kernel &, const Processor &);
+
+/// The same products with m and n, a and b exchanged.
+Kernel turn_contraction(Kernel);
+
+ContractionPlan plan_contraction(const Kernel &, const Processor &);
+
+} // namespace nnc::codegen

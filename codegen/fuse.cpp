@@ -1,0 +1,186 @@
+#include "codegen/fuse.h"
+
+#include <algorithm>
+
+namespace nnc::codegen {
+
+using ir::NodeId;
+using ir::Op;
+
+std::vector<int> Group::kernel_axes() const {
+  std::vector<int> result(shape.size());
+  int next = 0;
+  for (int axis : outer) result[axis] = next++;
+  for (int axis : inner) result[axis] = next++;
+  return result;
+}
+
+const Member *Group::find(NodeId node) const {
+  for (const Member &member : members)
+    if (member.node == node) return &member;
+  return nullptr;
+}
+
+std::vector<int> Group::value_axes(const Member &member) const {
+  if (member.inner || inner.empty()) return kernel_axes();
+  std::vector<int> result;
+  for (size_t i = 0; i < outer.size(); ++i) result.push_back(static_cast<int>(i));
+  return result;
+}
+
+bool depends_on(const std::vector<Group> &groups, int later, int earlier) {
+  std::vector<bool> seen(groups.size(), false);
+  std::vector<int> work = {later};
+  while (!work.empty()) {
+    int group = work.back();
+    work.pop_back();
+    if (group == earlier) return true;
+    if (seen[group]) continue;
+    seen[group] = true;
+    work.insert(work.end(), groups[group].after.begin(), groups[group].after.end());
+  }
+  return false;
+}
+
+namespace {
+
+/// Whether a kernel with these outer axes has points enough to share among threads and lanes.
+bool many(const ir::Shape &shape, const std::vector<int> &axes) {
+  int64_t count = 1;
+  for (int axis : axes) {
+    if (shape[axis].batch) return true;
+    count *= shape[axis].count;
+  }
+  return count >= 16;
+}
+
+bool large(const ir::Shape &shape, const std::vector<int> &axes) {
+  int64_t count = 1;
+  for (int axis : axes) count *= shape[axis].count;
+  return count > 4096;
+}
+
+class Fusion {
+public:
+  Fusion(const ir::Function &function, const Memory &memory)
+      : function_(function), memory_(memory), group_of_(function.nodes.size(), -1) {}
+
+  std::vector<Group> run() {
+    for (NodeId id = 0; id < function_.nodes.size(); ++id)
+      if (memory_.kept(id)) place(id);
+    return std::move(groups_);
+  }
+
+private:
+  /// How a node would sit in a group: its stage, and the groups that it needs to run before.
+  struct Fit {
+    Member member;
+    bool shares = false; // it reads what the group makes
+  };
+
+  void place(NodeId id) {
+    Op op = function_[id].op;
+    std::vector<At> reads = frontier(function_, memory_, id);
+    Domain domain = domain_of(function_, id);
+    bool alone = op == Op::pad || op == Op::concatenate || op == Op::scatter_add;
+    bool contraction = op == Op::dot && domain.inner.empty();
+    if (!alone && !contraction) {
+      for (int number = static_cast<int>(groups_.size()) - 1; number >= 0; --number)
+        if (join(number, id, domain, reads)) return;
+    }
+    Group group;
+    group.kind = alone                  ? GroupKind::alone
+                 : contraction          ? GroupKind::contraction
+                 : domain.inner.empty() ? GroupKind::map
+                                        : GroupKind::row;
+    group.shape = domain.shape;
+    group.outer = domain.outer;
+    group.inner = domain.inner;
+    group.members.push_back({id, group.kind == GroupKind::row ? 1 : 0, false});
+    groups_.push_back(std::move(group));
+    settle(static_cast<int>(groups_.size()) - 1, id, reads);
+  }
+
+  bool join(int number, NodeId id, const Domain &domain, const std::vector<At> &reads) {
+    Group changed = groups_[number];
+    if (!same_space(changed, domain)) return false;
+    Member member{id, 0, changed.kind == GroupKind::row && domain.inner.empty() && !is_outer(changed, domain)};
+    std::vector<int> axes; // of the domain in the kernel
+    if (is_outer(changed, domain))
+      for (size_t i = 0; i < domain.shape.size(); ++i) axes.push_back(static_cast<int>(i));
+    else
+      axes = changed.kernel_axes();
+
+    bool shares = domain.shape.empty() && changed.kind == GroupKind::map;
+    for (const At &read : reads) {
+      const Member *source = changed.find(read.node);
+      if (!source) continue;
+      if (!same_element(changed, *source, read.index, axes)) return false;
+      shares = true;
+      int available = source->inner || source->level % 2 == 0 ? source->level : source->level + 1;
+      member.level = std::max(member.level, available);
+    }
+    if (!shares) return false;
+    bool in_rows = changed.kind == GroupKind::row && (member.inner || !domain.inner.empty());
+    if (changed.kind == GroupKind::row && member.level % 2 != (in_rows ? 1 : 0)) ++member.level;
+    if (member.inner && !many(changed.shape, changed.outer) && large(changed.shape, changed.inner)) return false;
+    for (const At &read : reads) {
+      int other = group_of_[read.node];
+      if (other != number && depends_on(groups_, other, number)) return false;
+    }
+    changed.members.push_back(member);
+    groups_[number] = std::move(changed);
+    settle(number, id, reads);
+    return true;
+  }
+
+  /// Whether the domain is that of the group (a map becomes a row kernel for a reduction of its last axes), or its outer part.
+  bool same_space(Group &group, const Domain &domain) const {
+    if (group.kind == GroupKind::alone) return false;
+    if (group.kind == GroupKind::row && is_outer(group, domain)) return true;
+    if (group.shape != domain.shape) return false;
+    if (domain.inner.empty() || domain.inner == group.inner) return true;
+    bool trailing = domain.outer.empty() || domain.outer.back() < domain.inner.front();
+    if (group.kind != GroupKind::map || !trailing || !many(domain.shape, domain.outer)) return false;
+    group.kind = GroupKind::row;
+    group.outer = domain.outer;
+    group.inner = domain.inner;
+    for (Member &member : group.members) member.level = 1, member.inner = true;
+    return true;
+  }
+
+  static bool is_outer(const Group &group, const Domain &domain) {
+    if (group.kind != GroupKind::row || !domain.inner.empty() || domain.shape.size() != group.outer.size()) return false;
+    for (size_t i = 0; i < group.outer.size(); ++i)
+      if (!(domain.shape[i] == group.shape[group.outer[i]])) return false;
+    return true;
+  }
+
+  bool same_element(const Group &group, const Member &source, const Index &index, const std::vector<int> &axes) const {
+    std::vector<int> value_axes = group.value_axes(source);
+    if (static_cast<int>(index.size()) != function_.type(source.node).rank()) return false;
+    for (const Affine &part : index)
+      if (part.constant < 0) return false; // read through memory
+    Index in_kernel = rename_axes(index, axes);
+    for (size_t i = 0; i < in_kernel.size(); ++i)
+      if (in_kernel[i] != Affine::axis(value_axes[i])) return false;
+    return true;
+  }
+
+  void settle(int number, NodeId id, const std::vector<At> &reads) {
+    group_of_[id] = number;
+    for (const At &read : reads)
+      if (group_of_[read.node] != number) groups_[number].after.insert(group_of_[read.node]);
+  }
+
+  const ir::Function &function_;
+  const Memory &memory_;
+  std::vector<int> group_of_;
+  std::vector<Group> groups_;
+};
+
+} // namespace
+
+std::vector<Group> fuse(const ir::Function &function, const Memory &memory) { return Fusion(function, memory).run(); }
+
+} // namespace nnc::codegen

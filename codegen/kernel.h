@@ -1,0 +1,133 @@
+#pragma once
+// Kernels: what stands between the graph and LLVM. An entry (train, evaluate, …) is a list of kernels over buffers; a kernel is a nest of
+// loops around straight-line scalar code in SSA form. Lowering knows nothing else: no operation of the graph but the scalar ones.
+//
+//   for every point of `axes`                       outer loops: independent of each other, so threads may part them
+//     for every stage, in order
+//       for every point of the stage's `axes`       inner loops (none: the code runs once for the outer point)
+//         the stage's code
+//
+// A `reduce` of a stage gives one value for the outer point, which later stages use; any other value of a stage with inner axes ends with it.
+// That covers elementwise maps (one stage without axes), row kernels such as softmax (stages over the row, in turn), sums over
+// leading axes (outer axes the kept ones, the stage's axes the summed ones) and, with `contraction`, matrix products whose epilogue is the stage.
+
+#include "codegen/size.h"
+#include "ir/graph.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nnc::codegen {
+
+/// Where a buffer's memory is.
+enum class Space : uint8_t {
+  state,    // parameters, states: a fixed offset in nnc_call::state
+  arena,    // scratch: an offset in nnc_call::arena
+  source,   // nnc_call::sources[number], rows of a data file
+  rows,     // nnc_call::rows[number], i32 [B]; in `train` those of the current step
+  output,   // nnc_call::outputs[number]
+  settings, // nnc_call::settings, f64
+  costs,    // nnc_call::costs, f64; in `train` those of the current step
+  reports,  // nnc_call::reports, likewise
+  constant, // data of the module: Entry::constants[number]
+};
+
+struct Buffer {
+  Space space = Space::arena;
+  int number = 0;
+  Size offset;              // bytes from the start of the space (state: constant)
+  ir::Elem elem = ir::Elem::f32; // stored element; bool is a byte of 0 or 1
+  Size elements;
+  std::string label;        // for printing: `%12`, `hidden.weight`
+};
+
+using BufferId = int;
+using ValueId = int;        // of an instruction: its number in the kernel, over all stages
+
+/// The element of a buffer that an instruction touches: constant + Σ stride·axis + Σ stride·value, in elements of the buffer. Axes are the
+/// kernel's outer ones followed by the stage's own (for a contraction's operands: outer, m, n, k…).
+struct Access {
+  BufferId buffer = 0;
+  Size constant;
+  std::vector<Size> strides;                      // one per axis; may be shorter (the rest is 0)
+  std::vector<std::pair<ValueId, Size>> indirect; // an i32 value (a row number, an index of a gather) times a stride
+};
+
+enum class Code : uint8_t {
+  constant,    // `value`
+  axis,        // i32: the loop variable of axis `axis` (outer axes first, then the stage's)
+  call_value,  // i32: `input` is one of seed_low, seed_high, step, total_steps, epoch, examples
+  load,        // `access`
+  scalar,      // `op` of `operands`: an elementwise operation of ir/ops.def, or random_bits with `random`; `elem` is the result's
+  reduce,      // `reduce` over the stage's axes of operands[0]; for add, mul of operands[1] is fused: Σ fma(operands[0], operands[1])
+  argreduce,   // i32: linear index over the stage's axes of the first max or min of operands[0]
+  accumulator, // a contraction's sum for this (m, n)
+  store,       // operands[0] to `access`
+  store_add,   // operands[0] added to `access`: its stage runs in order on one thread per outer point
+};
+
+struct Instruction {
+  Code code = Code::constant;
+  ir::Elem elem = ir::Elem::f32;
+  ir::Op op = ir::Op::copy;
+  std::vector<ValueId> operands;
+  double value = 0;
+  int axis = 0;
+  ir::InputKind input = ir::InputKind::step;
+  ir::ReduceKind reduce = ir::ReduceKind::add;
+  ir::RandomAttributes random;
+  Access access;
+  PlaceId place;
+};
+
+struct Stage {
+  std::vector<Size> axes;
+  std::vector<ValueId> code; // instructions in order
+};
+
+/// c[m, n] = Σ over k of a[m, k]·b[k, n], one chain of fused multiply-adds over ascending k. The kernel's only stage has the axes (m, n) and uses
+/// Code::accumulator. `a` and `b` are accesses over the axes (outer…, m, n, k…); a's stride along n and b's along m are 0.
+struct Contraction {
+  Size m, n;
+  std::vector<Size> k; // outermost first
+  Access a, b;
+  ir::Elem elem = ir::Elem::f32;
+};
+
+/// The axis that becomes vector lanes.
+enum class Lanes : uint8_t {
+  outer, // the last outer axis (scalar code where there is none)
+  inner, // the last axis of each stage that has axes; stages without run as scalars
+};
+
+struct Kernel {
+  std::string name;                 // `k3_map`, unique in the entry
+  std::vector<Size> axes;
+  std::vector<Stage> stages;
+  std::vector<Instruction> values;
+  std::optional<Contraction> contraction;
+  Lanes lanes = Lanes::outer;
+  bool barrier_before = true;       // it reads or overwrites what a kernel since the last barrier wrote or read
+  PlaceId place;                    // the node that it was made for
+};
+
+struct Entry {
+  std::string name;                 // train, evaluate, …: the function `nnc_<name>`
+  std::vector<Buffer> buffers;
+  std::vector<Kernel> kernels;
+  Size arena_bytes;
+  std::vector<std::vector<double>> constants;
+  bool steps = false;               // `train`: the kernels run nnc_call::steps times, with rows, costs, reports and step advanced
+  int costs = 0, reports = 0;       // per step
+  int data = 0;                     // number of row tables
+};
+
+std::string print(const Kernel &, const std::vector<Buffer> &);
+std::string print(const Entry &);
+
+/// The first thing wrong with an entry (a value used before it is made or out of its stage, an access with too many strides, a
+/// buffer that does not exist …), or "".
+std::string verify(const Entry &);
+
+} // namespace nnc::codegen

@@ -1,0 +1,132 @@
+// The tile in registers: sums of `rows × vectors` over a chunk of k. Each step loads the vectors of b, then takes one element of a after the
+// other to all lanes.
+
+#include "codegen/lower_contraction.h"
+
+namespace nnc::codegen {
+
+using llvm::Value;
+
+bool ContractionLowering::moves_along_k(ValueId id) const {
+  const Instruction &i = f_.kernel.values[id];
+  if (i.code == Code::axis && i.axis >= static_cast<int>(outer_) + 2) return true;
+  for (size_t axis = outer_ + 2; axis < i.access.strides.size(); ++axis)
+    if (!i.access.strides[axis].is_zero()) return true;
+  for (const auto &[index, stride] : i.access.indirect)
+    if (moves_along_k(index)) return true;
+  for (ValueId operand : i.operands)
+    if (moves_along_k(operand)) return true;
+  return false;
+}
+
+void ContractionLowering::emit_afresh(ValueId id, const Block &block) {
+  const Instruction &i = f_.kernel.values[id];
+  for (ValueId operand : i.operands) emit_afresh(operand, block);
+  for (const auto &[index, stride] : i.access.indirect) emit_afresh(index, block);
+  emit_code(f_, Stage{{}, {id}}, block, values_, nullptr);
+}
+
+void ContractionLowering::emit_indices(const Access &access, const Block &block) {
+  for (const auto &[index, stride] : access.indirect) emit_afresh(index, block);
+}
+
+Value *ContractionLowering::sum_address(Value *row, int vector) {
+  Value *offset = f_.b.CreateMul(row, f_.integer(int64_t{plan_.width} * plan_.tile.vectors));
+  return f_.b.CreateInBoundsGEP(scalar_, sums_, f_.b.CreateAdd(offset, f_.integer(int64_t{vector} * plan_.width)));
+}
+
+/// Calls body at each point of the summed axes, the outermost from `first` to `end`, with its number among them.
+void ContractionLowering::over_k(Value *first, Value *end,
+                                 const std::function<void(const std::vector<Value *> &, Value *)> &body) {
+  std::vector<Value *> k;
+  auto axis = [&](auto &self, size_t number, Value *position) -> void {
+    if (number == c_.k.size()) return body(k, position);
+    Value *extent = f_.size(c_.k[number]);
+    f_.loop(number == 0 ? first : f_.integer(0), number == 0 ? end : extent, 1, [&](Value *index) {
+      k.push_back(index);
+      Value *within = number == 0 ? f_.b.CreateSub(index, first) : f_.b.CreateAdd(f_.b.CreateMul(position, extent), index);
+      self(self, number + 1, within);
+      k.pop_back();
+    });
+  };
+  axis(axis, 0, f_.integer(0));
+}
+
+std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, const std::vector<Value *> &k, Value *packed_row) {
+  std::vector<Value *> parts;
+  if (plan_.panel != Panel::none) {
+    for (int v = 0; v < columns.vectors; ++v)
+      parts.push_back(f_.b.CreateAlignedLoad(vector_, panel_address(packed_row, f_.integer(v)),
+                                             llvm::Align(plan_.width * ir::bytes(c_.elem))));
+    return parts;
+  }
+  Block block = block_at(columns, f_.integer(0));
+  block.axes.insert(block.axes.end(), k.begin(), k.end());
+  emit_indices(c_.b, block);
+  Computed b = spread(f_, load(f_, c_.b, block, values_), block);
+  for (Value *part : b.parts) parts.push_back(emit_convert(f_.b, part, c_.elem));
+  return parts;
+}
+
+std::vector<Value *> ContractionLowering::addresses_of_a(int rows, Value *m, const std::vector<Value *> &k) {
+  auto point = [&](Value *row) {
+    Block block;
+    block.axes = axes_;
+    block.axes.push_back(row), block.axes.push_back(f_.integer(0));
+    block.axes.insert(block.axes.end(), k.begin(), k.end());
+    return block;
+  };
+  bool is_indirect = !c_.a.indirect.empty();
+  llvm::Type *type = memory_type(f_.context(), f_.entry.buffers[c_.a.buffer].elem);
+  Size along_m = outer_ < c_.a.strides.size() ? c_.a.strides[outer_] : Size(0);
+  std::vector<Value *> addresses;
+  for (int row = 0; row < rows; ++row) {
+    Block block = point(row == 0 ? m : f_.b.CreateAdd(m, f_.integer(row)));
+    if (row == 0 || is_indirect) {
+      emit_indices(c_.a, block);
+      addresses.push_back(address(f_, c_.a, block.axes, values_));
+    } else {
+      addresses.push_back(f_.b.CreateInBoundsGEP(type, addresses[0], f_.b.CreateMul(f_.size(along_m), f_.integer(row))));
+    }
+  }
+  return addresses;
+}
+
+void ContractionLowering::multiply_add(const Columns &columns, int rows, Value *m, const std::vector<Value *> &k,
+                                       Value *packed_row, const std::vector<Value *> &sums) {
+  ir::Elem elem = f_.entry.buffers[c_.a.buffer].elem;
+  std::vector<Value *> b = columns_of_b(columns, k, packed_row), a = addresses_of_a(rows, m, k);
+  for (int row = 0; row < rows; ++row) {
+    auto *element = f_.b.CreateAlignedLoad(memory_type(f_.context(), elem), a[row], llvm::Align(ir::bytes(elem)));
+    f_.mark(element, c_.a.buffer);
+    Value *x = emit_convert(f_.b, element, c_.elem);
+    if (plan_.width > 1) x = f_.b.CreateVectorSplat(plan_.width, x);
+    for (int v = 0; v < columns.vectors; ++v) {
+      Value *memory = sums[row * columns.vectors + v];
+      f_.b.CreateStore(emit_fma(f_.b, f_.math(), x, b[v], f_.b.CreateLoad(vector_, memory)), memory);
+    }
+  }
+}
+
+void ContractionLowering::accumulate(const Columns &columns, int rows, Value *m, Value *row, Value *k_first, Value *k_end,
+                                     Value *is_first) {
+  std::vector<Value *> sums;
+  auto each = [&](auto &&body) {
+    for (int i = 0; i < rows; ++i)
+      for (int v = 0; v < columns.vectors; ++v) body(i, v, i * columns.vectors + v);
+  };
+  llvm::Constant *zero = llvm::Constant::getNullValue(vector_);
+  each([&](int i, int v, int) {
+    sums.push_back(f_.local(vector_));
+    Value *start = zero;
+    if (plan_.splits_k)
+      start = f_.b.CreateSelect(is_first, zero, f_.b.CreateLoad(vector_, sum_address(f_.b.CreateAdd(row, f_.integer(i)), v)));
+    f_.b.CreateStore(start, sums.back());
+  });
+  over_k(k_first, k_end, [&](const std::vector<Value *> &k, Value *number) { multiply_add(columns, rows, m, k, number, sums); });
+  each([&](int i, int v, int at) {
+    f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), sum_address(f_.b.CreateAdd(row, f_.integer(i)), v));
+  });
+}
+
+} // namespace nnc::codegen

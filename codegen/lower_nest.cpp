@@ -1,0 +1,190 @@
+// Kernels without a contraction: loops over the outer axes, in them the stages.
+
+#include "codegen/lower.h"
+
+#include <bit>
+
+namespace nnc::codegen {
+
+using llvm::Value;
+
+namespace {
+
+/// How a lane axis of some extent is cut: `vectors` vectors of `width` at a time.
+struct Shape {
+  int width = 1, vectors = 1;
+  int64_t step() const { return int64_t{width} * vectors; }
+};
+
+/// Few vectors for long code; none that would be empty.
+Shape lane_shape(const KernelFunction &f, const Size &extent, double cost) {
+  Shape s{kernel_lanes(f.kernel, f.target), cost <= 12 ? 4 : cost <= 40 ? 2 : 1};
+  if (!extent.is_constant()) return s;
+  int64_t n = std::max<int64_t>(extent.c[0], 1);
+  if (n < s.width) s.width = static_cast<int>(std::bit_ceil(static_cast<uint64_t>(n)));
+  while (s.vectors > 1 && (n + s.width - 1) / s.width < s.vectors) s.vectors /= 2;
+  return s;
+}
+
+class Nest {
+public:
+  Nest(KernelFunction &f, Sharing &sharing);
+  void emit();
+
+private:
+  bool adds_in_order(const Stage &) const;
+  void outer_axis(size_t axis, Block &);
+  void outer_lanes(Block &);
+  void stages(const Block &);
+  void stage(const Stage &, Block);
+  void stage_axis(const Stage &, size_t axis, Block &, Shape, Reductions *);
+  void stage_lanes(const Stage &, Block &, Shape, Reductions *);
+
+  KernelFunction &f_;
+  const Kernel &kernel_;
+  Computations values_;
+  size_t shared_axis_ = 0;
+  Shape outer_; // of the last outer axis
+};
+
+/// The first axis that gives threads enough to do, else the longest.
+size_t axis_to_share(const Kernel &kernel) {
+  size_t best = 0;
+  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
+    const Size &extent = kernel.axes[axis];
+    if (!extent.is_constant() || extent.c[0] >= 32) return axis;
+    if (extent.c[0] > kernel.axes[best].c[0]) best = axis;
+  }
+  return best;
+}
+
+Nest::Nest(KernelFunction &f, Sharing &sharing) : f_(f), kernel_(f.kernel), values_(f.kernel.values.size()) {
+  double cost = 0, widest = kernel_lanes(kernel_, f.target);
+  for (const Stage &s : kernel_.stages) cost += code_cost(kernel_, s);
+  if (kernel_.lanes == Lanes::outer && !kernel_.axes.empty()) outer_ = lane_shape(f, kernel_.axes.back(), cost);
+
+  sharing.points = kernel_.axes;
+  const Stage *longest = nullptr;
+  for (const Stage &s : kernel_.stages)
+    if (!longest || s.axes.size() > longest->axes.size()) longest = &s;
+  if (longest) sharing.points.insert(sharing.points.end(), longest->axes.begin(), longest->axes.end());
+  sharing.work = 0.4 * cost / widest;
+  if (kernel_.axes.empty()) return;
+  shared_axis_ = axis_to_share(kernel_);
+  sharing.extent = kernel_.axes[shared_axis_];
+  if (shared_axis_ + 1 == kernel_.axes.size()) sharing.granule = outer_.step();
+}
+
+void Nest::emit() {
+  Block block;
+  if (kernel_.axes.empty())
+    f_.when(f_.b.CreateICmpSLT(f_.begin, f_.end), [&] { stages(block); });
+  else
+    outer_axis(0, block);
+}
+
+void Nest::outer_axis(size_t axis, Block &block) {
+  if (axis + 1 == kernel_.axes.size() && outer_.width > 1) return outer_lanes(block);
+  if (axis == kernel_.axes.size()) return stages(block);
+  bool is_shared = axis == shared_axis_;
+  f_.loop(is_shared ? f_.begin : f_.integer(0), is_shared ? f_.end : f_.size(kernel_.axes[axis]), 1, [&](Value *index) {
+    block.axes.push_back(index);
+    outer_axis(axis + 1, block);
+    block.axes.pop_back();
+  });
+}
+
+/// The last outer axis in whole blocks, then in single masked vectors.
+void Nest::outer_lanes(Block &block) {
+  size_t axis = kernel_.axes.size() - 1;
+  bool is_shared = axis == shared_axis_;
+  Value *from = is_shared ? f_.begin : f_.integer(0), *to = is_shared ? f_.end : f_.size(kernel_.axes[axis]);
+  block.lane_axis = static_cast<int>(axis), block.width = outer_.width;
+  auto run = [&](Value *first, Value *last, int vectors, bool is_masked) {
+    f_.loop(first, last, int64_t{vectors} * outer_.width, [&](Value *index) {
+      block.axes.push_back(index), block.vectors = vectors;
+      block.masks.assign(vectors, nullptr);
+      if (is_masked) block.masks[0] = lanes_below(f_, f_.b.CreateSub(to, index), outer_.width, 0);
+      stages(block);
+      block.axes.pop_back();
+    });
+  };
+  // Shares begin at multiples of a block, so the length of the axis says where whole blocks end.
+  const Size &extent = kernel_.axes[axis];
+  int64_t step = outer_.step();
+  bool divides = extent.is_constant() && extent.c[0] % step == 0;
+  Value *whole = to;
+  if (!divides) whole = f_.b.CreateAdd(from, f_.b.CreateAnd(f_.b.CreateSub(to, from), f_.integer(-step)));
+  if (!extent.is_constant() || extent.c[0] >= step) run(from, whole, outer_.vectors, false);
+  if (!divides) run(whole, to, 1, true);
+}
+
+void Nest::stages(const Block &block) {
+  for (const Stage &s : kernel_.stages) stage(s, block);
+}
+
+/// Whether two lanes of the stage's own could add to one element.
+bool Nest::adds_in_order(const Stage &s) const {
+  size_t lane = kernel_.axes.size() + s.axes.size() - 1;
+  for (ValueId id : s.code) {
+    const Instruction &i = kernel_.values[id];
+    if (i.code != Code::store_add) continue;
+    if (!i.access.indirect.empty() || i.access.strides.size() <= lane || i.access.strides[lane].is_zero()) return true;
+  }
+  return false;
+}
+
+void Nest::stage(const Stage &s, Block block) {
+  bool own_lanes = kernel_.lanes == Lanes::inner && !s.axes.empty() && !adds_in_order(s);
+  Shape shape{block.width, block.vectors};
+  if (own_lanes) shape = lane_shape(f_, s.axes.back(), code_cost(kernel_, s));
+  own_lanes = own_lanes && shape.width > 1;
+  Reductions reductions(f_, s, shape.width, shape.vectors);
+  if (own_lanes) block.lane_axis = static_cast<int>(kernel_.axes.size() + s.axes.size()) - 1, block.width = shape.width;
+  stage_axis(s, 0, block, shape, &reductions);
+  reductions.finish(values_, own_lanes);
+}
+
+void Nest::stage_axis(const Stage &s, size_t axis, Block &block, Shape shape, Reductions *reductions) {
+  if (axis == s.axes.size()) return emit_code(f_, s, block, values_, reductions);
+  bool is_lanes = block.lane_axis == static_cast<int>(kernel_.axes.size() + axis);
+  if (is_lanes) return stage_lanes(s, block, shape, reductions);
+  f_.loop(f_.integer(0), f_.size(s.axes[axis]), 1, [&](Value *index) {
+    block.axes.push_back(index);
+    stage_axis(s, axis + 1, block, shape, reductions);
+    block.axes.pop_back();
+  });
+}
+
+/// The stage's last axis in whole blocks, then the rest as one masked block.
+void Nest::stage_lanes(const Stage &s, Block &block, Shape shape, Reductions *reductions) {
+  const Size &extent = s.axes.back();
+  Value *to = f_.size(extent);
+  Value *whole = f_.b.CreateAnd(to, f_.integer(-shape.step()));
+  block.vectors = shape.vectors;
+  f_.loop(f_.integer(0), whole, shape.step(), [&](Value *index) {
+    block.axes.push_back(index);
+    block.masks.assign(shape.vectors, nullptr);
+    emit_code(f_, s, block, values_, reductions);
+    block.axes.pop_back();
+  });
+  f_.when(f_.b.CreateICmpSLT(whole, to), [&] {
+    Value *remaining = f_.b.CreateSub(to, whole);
+    block.axes.push_back(whole);
+    if (extent.is_constant()) { // vectors that are empty need no code
+      int64_t rest = extent.c[0] % shape.step();
+      block.vectors = static_cast<int>((rest + shape.width - 1) / shape.width);
+    }
+    block.masks.clear();
+    for (int v = 0; v < block.vectors; ++v)
+      block.masks.push_back(lanes_below(f_, remaining, shape.width, int64_t{v} * shape.width));
+    emit_code(f_, s, block, values_, reductions);
+    block.axes.pop_back();
+  });
+}
+
+} // namespace
+
+void lower_nest(KernelFunction &f, Sharing &sharing) { Nest(f, sharing).emit(); }
+
+} // namespace nnc::codegen

@@ -1,0 +1,230 @@
+#include "codegen/memory.h"
+
+#include "codegen/expression.h"
+
+#include <fmt/format.h>
+
+namespace nnc::codegen {
+namespace {
+
+using ir::Node;
+using ir::NodeId;
+using ir::Op;
+
+/// Rough cost of an operation for each element, in simple vector instructions: what it takes to compute a value again.
+int scalar_cost(Op op) {
+  switch (op) {
+  case Op::exp:
+  case Op::log:
+  case Op::tanh:
+  case Op::erf: return 16;
+  case Op::sin:
+  case Op::cos:
+  case Op::tan:
+  case Op::pow: return 30;
+  case Op::div:
+  case Op::sqrt:
+  case Op::rsqrt: return 6;
+  case Op::random_bits: return 60;
+  case Op::copy:
+  case Op::stop_gradient:
+  case Op::barrier: return 0;
+  default: return 1;
+  }
+}
+
+bool is_scalar(const Node &node) {
+  return std::holds_alternative<ir::ScalarBody>(record(node.op).kernel) || node.op == Op::random_bits;
+}
+bool is_view(const Node &node) { return std::holds_alternative<ir::View>(record(node.op).kernel); }
+
+/// Costs below this are computed again rather than kept.
+constexpr int cheap = 8;
+/// An expression longer than this is cut, so that no kernel grows without bound.
+constexpr int longest = 400;
+
+/// Strides of `result` = reshape of memory with `operand` extents and `strides`, or nothing where the order of elements in memory is not
+/// the one that the result needs. Extents are compared in runs with equal products.
+std::optional<std::vector<Size>> reshape_strides(const ir::Shape &operand, const std::vector<Size> &strides,
+                                                 const ir::Shape &result) {
+  std::vector<Size> made(result.size());
+  size_t i = 0, j = 0;
+  while (i < operand.size() || j < result.size()) {
+    size_t i_end = i, j_end = j;
+    Size left = 1, right = 1;
+    do { // extend the shorter run until the products agree
+      bool extend_left = i_end < operand.size() && (j_end == result.size() || i_end == i || left.at(97) < right.at(97));
+      if (extend_left && !(i_end > i && left == right))
+        left = left * to_size(operand[i_end++]);
+      else if (j_end < result.size())
+        right = right * to_size(result[j_end++]);
+      else if (i_end < operand.size())
+        left = left * to_size(operand[i_end++]);
+      else
+        return std::nullopt;
+    } while (!(left == right));
+    // The run of operand axes must be one evenly spaced stretch, unit extents aside.
+    std::vector<std::pair<Size, Size>> run; // (extent, stride)
+    for (size_t axis = i; axis < i_end; ++axis)
+      if (!(to_size(operand[axis]) == Size(1))) run.emplace_back(to_size(operand[axis]), strides[axis]);
+    for (size_t k = 0; k + 1 < run.size(); ++k)
+      if (!(run[k].second == run[k + 1].first * run[k + 1].second)) return std::nullopt;
+    Size stride = run.empty() ? Size(0) : run.back().second;
+    for (size_t axis = j_end; axis-- > j;) {
+      made[axis] = stride;
+      stride = stride * to_size(result[axis]);
+    }
+    i = i_end;
+    j = j_end;
+  }
+  return made;
+}
+
+} // namespace
+
+bool is_inner_product(const ir::Function &function, NodeId id) {
+  const Node &node = function[id];
+  const auto &dot = std::get<ir::DotAttributes>(node.attributes);
+  auto free_axes = [&](int side) {
+    size_t bound =
+        side == 0 ? dot.left_batch.size() + dot.left_contract.size() : dot.right_batch.size() + dot.right_contract.size();
+    return function.type(node.operands[side]).dims.size() - bound;
+  };
+  return free_axes(0) == 0 || free_axes(1) == 0;
+}
+
+Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry)
+    : function_(function), layout_(layout), kept_(function.nodes.size(), false), buffer_(function.nodes.size(), -1) {
+  choose();
+  make_buffers(entry);
+}
+
+/// Marks what `id` is a view of, or `id` itself, as kept: afterwards view(id) exists and is not looked up by row.
+void Memory::require(NodeId id) {
+  auto addressable = [&] {
+    auto made = view(id);
+    return made && made->rows < 0;
+  };
+  if (addressable()) return;
+  const Node &node = function_[id];
+  if (node.op == Op::broadcast || node.op == Op::transpose || node.op == Op::slice || node.op == Op::reverse ||
+      node.op == Op::reshape) {
+    require(node.operands[0]);
+    if (addressable()) return; // a reshape may still not be one
+  }
+  kept_[id] = true;
+}
+
+void Memory::choose() {
+  const std::vector<uint32_t> uses = use_counts(function_);
+  std::vector<int> cost(function_.nodes.size(), 0); // to compute the node again from what is kept
+  std::vector<bool> wanted_larger(function_.nodes.size(), false);
+  for (const Node &node : function_.nodes)
+    if (node.op == Op::broadcast) wanted_larger[node.operands[0]] = true;
+
+  for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+    const Node &node = function_[id];
+    int sum = is_scalar(node) ? scalar_cost(node.op) : 0;
+    for (NodeId operand : node.operands)
+      if (!kept_[operand]) sum += cost[operand];
+    cost[id] = std::min(sum, 2 * longest);
+
+    if (has_own_operands(node.op)) kept_[id] = true;
+    if (node.op == Op::dot && !is_inner_product(function_, id))
+      for (NodeId operand : node.operands) require(operand);
+    if (node.op == Op::gather) require(node.operands[0]);
+    if (node.op == Op::reshape) {
+      const auto &map = std::get<ir::View>(record(node.op).kernel).map;
+      if (!map(node, function_.type(node.operands[0])) && !view(id)) {
+        require(node.operands[0]);
+        if (!view(id)) kept_[node.operands[0]] = true;
+      }
+    }
+    bool again = uses[id] > 1 || wanted_larger[id];
+    if (is_scalar(node) && ((again && sum >= cheap) || sum > longest)) kept_[id] = true;
+    if (node.op == Op::gather && (sum >= cheap || uses[id] > 1)) kept_[id] = true;
+    if (kept_[id]) cost[id] = 0;
+  }
+  for (const ir::Output &output : function_.outputs) kept_[output.node] = true;
+}
+
+void Memory::make_buffers(Entry &entry) {
+  auto add = [&](Buffer buffer) {
+    entry.buffers.push_back(std::move(buffer));
+    return static_cast<BufferId>(entry.buffers.size() - 1);
+  };
+  for (int number = 0; number < layout_.data; ++number)
+    row_tables_.push_back(add({Space::rows, number, 0, ir::Elem::i32, Size::power(1, 1), fmt::format("rows{}", number)}));
+  for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+    const Node &node = function_[id];
+    Size elements = element_count(node.type.dims);
+    if (node.op == Op::input) {
+      const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
+      if (input.kind == ir::InputKind::tensor) {
+        const TensorLayout &tensor = layout_.tensors[input.slot];
+        buffer_[id] = add({Space::state, input.slot, tensor.offset, tensor.type.elem, elements, tensor.name});
+      } else if (input.kind == ir::InputKind::source) {
+        const SourceLayout &source = layout_.sources[input.slot];
+        buffer_[id] = add({Space::source, input.slot, 0, source.stored, elements, source.name});
+      } else if (input.kind == ir::InputKind::setting && settings_ < 0) {
+        settings_ = add({Space::settings, 0, 0, ir::Elem::f64, 0, "settings"});
+      }
+    } else if (node.op == Op::constant) {
+      const auto &values = std::get<ir::ConstantAttributes>(node.attributes).values;
+      if (values.size() > 1) {
+        buffer_[id] =
+            add({Space::constant, static_cast<int>(entry.constants.size()), 0, node.type.elem, elements, fmt::format("%{}", id)});
+        entry.constants.push_back(values);
+      }
+    }
+    if (kept_[id]) buffer_[id] = add({Space::arena, 0, 0, node.type.elem, elements, fmt::format("%{}", id)});
+  }
+}
+
+std::optional<MemoryView> Memory::view(NodeId id) const {
+  const Node &node = function_[id];
+  if (kept_[id]) return MemoryView{buffer_[id], 0, row_major_strides(node.type.dims), -1};
+  if (node.op == Op::input) {
+    const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
+    MemoryView made{buffer_[id], 0, row_major_strides(node.type.dims), -1};
+    if (input.kind == ir::InputKind::tensor) return made;
+    if (input.kind == ir::InputKind::source) {
+      made.rows = layout_.sources[input.slot].data;
+      return made;
+    }
+    return std::nullopt;
+  }
+  if (node.op == Op::constant && std::get<ir::ConstantAttributes>(node.attributes).values.size() > 1)
+    return MemoryView{buffer_[id], 0, row_major_strides(node.type.dims), -1};
+  if (node.op == Op::copy || node.op == Op::stop_gradient || node.op == Op::barrier) return view(node.operands[0]);
+  if (!is_view(node) || node.operands.size() != 1) return std::nullopt;
+
+  std::optional<MemoryView> base = view(node.operands[0]);
+  if (!base) return std::nullopt;
+  const ir::Type &operand = function_.type(node.operands[0]);
+  if (node.op == Op::reshape) {
+    bool rows = base->rows >= 0;
+    if (rows && (node.type.dims.empty() || !(node.type.dims[0] == operand.dims[0]))) return std::nullopt;
+    ir::Shape from(operand.dims.begin() + rows, operand.dims.end()), to(node.type.dims.begin() + rows, node.type.dims.end());
+    auto strides = reshape_strides(from, {base->strides.begin() + rows, base->strides.end()}, to);
+    if (!strides) return std::nullopt;
+    if (rows) strides->insert(strides->begin(), base->strides[0]);
+    base->strides = *strides;
+    return base;
+  }
+  auto map = std::get<ir::View>(record(node.op).kernel).map(node, operand);
+  if (!map) return std::nullopt;
+  MemoryView made{base->buffer, base->start, std::vector<Size>(node.type.dims.size()), base->rows};
+  for (size_t axis = 0; axis < map->axes.size(); ++axis) {
+    if (axis == 0 && base->rows >= 0) { // the looked-up axis must stay the first, whole
+      const auto &first = map->axes[0];
+      if (first.constant != 0 || first.terms.size() != 1 || first.terms[0] != std::pair<int, int64_t>{0, 1}) return std::nullopt;
+    }
+    made.start = made.start + base->strides[axis] * Size(map->axes[axis].constant);
+    for (auto [result_axis, coefficient] : map->axes[axis].terms)
+      made.strides[result_axis] = made.strides[result_axis] + base->strides[axis] * Size(coefficient);
+  }
+  return made;
+}
+
+} // namespace nnc::codegen

@@ -1,0 +1,68 @@
+#include "codegen/plan.h"
+
+#include "codegen/schedule.h"
+
+#include <algorithm>
+
+namespace nnc::codegen {
+namespace {
+
+/// A buffer from the first kernel that writes it to the last that uses it.
+struct Lifetime {
+  BufferId buffer;
+  int first, last;
+  int64_t units; // bytes, to be multiplied by B^p; rounded up to whole cache lines
+  int64_t offset = 0;
+};
+
+constexpr int64_t line = 64;
+
+/// First fit, the largest first: the lowest offset where no buffer alive at the same time lies. Gives the region's size.
+int64_t place(std::vector<Lifetime> &region) {
+  std::stable_sort(region.begin(), region.end(), [](const Lifetime &a, const Lifetime &b) { return a.units > b.units; });
+  int64_t size = 0;
+  for (size_t i = 0; i < region.size(); ++i) {
+    std::vector<std::pair<int64_t, int64_t>> taken;
+    for (size_t j = 0; j < i; ++j)
+      if (region[j].first <= region[i].last && region[i].first <= region[j].last)
+        taken.emplace_back(region[j].offset, region[j].offset + region[j].units);
+    std::sort(taken.begin(), taken.end());
+    for (auto [begin, end] : taken)
+      if (region[i].offset + region[i].units > begin) region[i].offset = std::max(region[i].offset, end);
+    size = std::max(size, region[i].offset + region[i].units);
+  }
+  return size;
+}
+
+} // namespace
+
+void plan_memory(Entry &entry) {
+  std::vector<Lifetime> lifetimes(entry.buffers.size(), {-1, 0, 0, 0});
+  for (int kernel = 0; kernel < static_cast<int>(entry.kernels.size()); ++kernel) {
+    Traffic traffic = traffic_of(entry.kernels[kernel]);
+    for (const auto *buffers : {&traffic.reads, &traffic.writes})
+      for (BufferId buffer : *buffers) {
+        if (entry.buffers[buffer].space != Space::arena) continue;
+        if (lifetimes[buffer].buffer < 0) lifetimes[buffer] = {buffer, kernel, kernel, 0};
+        lifetimes[buffer].last = kernel;
+      }
+  }
+  Size base;
+  for (int power = 0; power < 3; ++power) {
+    std::vector<Lifetime> region;
+    for (Lifetime &lifetime : lifetimes) {
+      if (lifetime.buffer < 0) continue;
+      const Buffer &buffer = entry.buffers[lifetime.buffer];
+      Size bytes = buffer.elements * Size(ir::bytes(buffer.elem));
+      if (bytes.c[power] == 0) continue;
+      lifetime.units = (bytes.c[power] + line - 1) / line * line;
+      region.push_back(lifetime);
+    }
+    int64_t size = place(region);
+    for (const Lifetime &lifetime : region) entry.buffers[lifetime.buffer].offset = base + Size::power(lifetime.offset, power);
+    base = base + Size::power(size, power);
+  }
+  entry.arena_bytes = base;
+}
+
+} // namespace nnc::codegen
