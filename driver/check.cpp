@@ -1,0 +1,102 @@
+// `nnc check MODEL.nn`: names, types and shapes; then what training will need.
+
+#include "driver/commands.h"
+#include "driver/entries.h"
+
+#include <fmt/format.h>
+
+namespace nnc::driver {
+namespace {
+
+/// 1234567 as `1,234,567`.
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number), result;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) result += ',';
+    result += digits[i];
+  }
+  return result;
+}
+
+int64_t elements(const ir::Type &type) {
+  int64_t count = 1;
+  for (const ir::Extent &extent : type.dims) count *= extent.count;
+  return count;
+}
+
+int64_t points(const std::vector<codegen::Size> &axes, int64_t batch) {
+  int64_t count = 1;
+  for (const codegen::Size &axis : axes) count *= axis.at(batch);
+  return count;
+}
+
+/// Arithmetic operations of a kernel on a mini-batch: two for each term of a product, one for each scalar operation and reduced term.
+int64_t operations(const codegen::Kernel &kernel, int64_t batch) {
+  int64_t count = 0;
+  if (kernel.contraction) {
+    const codegen::Contraction &contraction = *kernel.contraction;
+    count += 2 * contraction.m.at(batch) * contraction.n.at(batch) * points(contraction.k, batch);
+  }
+  for (const codegen::Stage &stage : kernel.stages)
+    for (codegen::ValueId id : stage.code) {
+      codegen::Code code = kernel.values[id].code;
+      bool arithmetic = code == codegen::Code::scalar || code == codegen::Code::reduce || code == codegen::Code::argreduce ||
+                        code == codegen::Code::store_add;
+      if (arithmetic)
+        count += points(stage.axes, batch) * static_cast<int64_t>(std::max<size_t>(1, kernel.values[id].operands.size() - 1));
+    }
+  return count * points(kernel.axes, batch);
+}
+
+/// Line by line what lives in memory, largest first kinds apart.
+void print_memory(const frontend::Program &program, const Kernels &kernels) {
+  int64_t bytes[3] = {}, counts[3] = {};
+  for (const frontend::Tensor &tensor : program.tensors) {
+    int kind = static_cast<int>(tensor.kind);
+    counts[kind] += elements(tensor.type);
+    bytes[kind] += elements(tensor.type) * ir::bytes(tensor.type.elem);
+  }
+  const char *names[] = {"parameters", "states", "optimizer states"};
+  for (int kind = 0; kind < 3; ++kind)
+    if (counts[kind] > 0) fmt::print("  {:<18}{:>14} bytes\n", names[kind], grouped(bytes[kind]));
+  for (const codegen::Entry &entry : kernels.unit.entries) {
+    if (entry.name != "train") continue;
+    fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch", grouped(entry.arena_bytes.at(program.batch)),
+               program.batch, codegen::to_string(entry.arena_bytes));
+  }
+}
+
+} // namespace
+
+int check_model(const CompileOptions &options) {
+  Compilation compilation(options);
+  bool trains = !compilation.file->trains.empty();
+  std::optional<frontend::Program> program;
+  if (trains)
+    program = compilation.program();
+  else
+    compilation.elaborator->finish(*compilation.file);
+  if (compilation.report()) return 1;
+  if (!trains || !program) {
+    fmt::print("{}: no errors; no `train` block\n", options.file);
+    return 0;
+  }
+  Kernels kernels = compile_program(compilation, *program);
+  int64_t parameters = 0, work = 0;
+  size_t count = 0;
+  for (const frontend::Tensor &tensor : program->tensors)
+    if (tensor.kind == frontend::TensorKind::parameter) parameters += elements(tensor.type);
+  for (const codegen::Entry &entry : kernels.unit.entries)
+    if (entry.name == "train") {
+      count = entry.kernels.size();
+      for (const codegen::Kernel &kernel : entry.kernels) work += operations(kernel, program->batch);
+    }
+  fmt::print("{}: no errors\n", options.file);
+  fmt::print("  {:<18}{:>14}\n", "parameters", grouped(parameters));
+  fmt::print("  {:<18}{:>14} in {} kernels\n", "operations a step", grouped(work), count);
+  fmt::print("memory\n");
+  print_memory(*program, kernels);
+  return 0;
+}
+
+} // namespace nnc::driver

@@ -1,0 +1,117 @@
+#include "driver/compilation.h"
+
+#include "frontend/prelude.h"
+#include "frontend/program_build.h"
+#include "runtime/error.h"
+#include "runtime/probe.h"
+
+#include <cstring>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+
+namespace nnc::driver {
+namespace {
+
+namespace fs = std::filesystem;
+
+ir::Elem elem_of(runtime::Stored stored) {
+  switch (stored) {
+  case runtime::Stored::u8: return ir::Elem::u8;
+  case runtime::Stored::i32: return ir::Elem::i32;
+  case runtime::Stored::f32: return ir::Elem::f32;
+  case runtime::Stored::f64: return ir::Elem::f64;
+  }
+  return ir::Elem::f32;
+}
+
+const char *format_name(frontend::SourceFormat format) {
+  switch (format) {
+  case frontend::SourceFormat::csv: return "csv";
+  case frontend::SourceFormat::idx: return "idx";
+  case frontend::SourceFormat::npy: return "npy";
+  case frontend::SourceFormat::list: return "list";
+  }
+  return "";
+}
+
+/// Whether `path`, links followed, lies in the folder `root`.
+bool inside(const fs::path &path, const fs::path &root) {
+  fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(root));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+frontend::SourceHeader probe_file(const std::string &directory, const std::string &root, frontend::SourceFormat format,
+                                  const std::string &path, std::optional<int> header) {
+  frontend::SourceHeader result;
+  try {
+    std::string found = runtime::find_file(path, directory);
+    if (!root.empty() && !inside(found, root)) {
+      result.error = fmt::format("{} lies outside the folder {} that --data-root allows", found, root);
+      return result;
+    }
+    runtime::Probe probe = runtime::probe(format_name(format), found, header);
+    result.error = probe.error;
+    result.row = probe.row;
+    result.stored = elem_of(probe.stored);
+    result.columns = probe.headings;
+  } catch (const runtime::Error &error) {
+    result.error = error.what();
+  }
+  return result;
+}
+
+} // namespace
+
+std::optional<std::string> read_file(const std::string &path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error) && !fs::is_fifo(path, error)) return std::nullopt;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+Compilation::Compilation(const CompileOptions &given) : options(given) {
+  std::optional<std::string> text = read_file(options.file);
+  if (!text) {
+    std::error_code error;
+    const char *why = fs::is_directory(options.file, error) ? "it is a directory"
+                      : !fs::exists(options.file, error)    ? "there is no such file"
+                      : !fs::is_regular_file(options.file)  ? "it is not a file"
+                                                            : std::strerror(errno);
+    throw CommandError(1, fmt::format("cannot read {}: {}", options.file, why));
+  }
+  fs::path path = fs::absolute(options.file);
+  directory = path.parent_path().string();
+  name = path.stem().string();
+
+  frontend::ElaboratorOptions settings;
+  settings.real = options.real == "f64" ? ir::Elem::f64 : ir::Elem::f32;
+  settings.defines = options.defines;
+  settings.prelude = frontend::prelude_files();
+  settings.read_file = read_file;
+  settings.probe = [this](frontend::SourceFormat format, const std::string &source, std::optional<int> header) {
+    return probe_file(directory, options.data_root, format, source, header);
+  };
+  elaborator = std::make_unique<frontend::Elaborator>(sources, diagnostics, std::move(settings));
+  file = elaborator->load(options.file, std::move(*text));
+}
+
+std::optional<frontend::Program> Compilation::program() {
+  std::optional<frontend::Program> made = frontend::build_program(*elaborator, *file, options.train);
+  elaborator->finish(*file);
+  return diagnostics.error_count() ? std::nullopt : std::move(made);
+}
+
+size_t Compilation::report() const {
+  bool color = options.color == "always" || (options.color == "auto" && isatty(2));
+  std::string text = options.error_format == "json" ? render_json(diagnostics) : render_text(diagnostics, color);
+  fmt::print(stderr, "{}", text);
+  return diagnostics.error_count();
+}
+
+} // namespace nnc::driver

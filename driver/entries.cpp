@@ -1,0 +1,173 @@
+#include "driver/entries.h"
+
+#include "codegen/make_entry.h"
+#include "ir/text.h"
+#include "passes/pass.h"
+#include "passes/train_step.h"
+#include "runtime/module.h"
+
+#include <fmt/format.h>
+
+namespace nnc::driver {
+namespace {
+
+runtime::Stored stored_of(ir::Elem elem) {
+  switch (elem) {
+  case ir::Elem::boolean:
+  case ir::Elem::u8: return runtime::Stored::u8;
+  case ir::Elem::i32: return runtime::Stored::i32;
+  case ir::Elem::f32: return runtime::Stored::f32;
+  case ir::Elem::f64: return runtime::Stored::f64;
+  }
+  return runtime::Stored::f32;
+}
+
+const char *kind_name(frontend::TensorKind kind) {
+  switch (kind) {
+  case frontend::TensorKind::parameter: return "parameter";
+  case frontend::TensorKind::state: return "state";
+  case frontend::TensorKind::optimizer: return "optimizer";
+  }
+  return "";
+}
+
+const char *format_name(frontend::SourceFormat format) {
+  switch (format) {
+  case frontend::SourceFormat::csv: return "csv";
+  case frontend::SourceFormat::idx: return "idx";
+  case frontend::SourceFormat::npy: return "npy";
+  case frontend::SourceFormat::list: return "list";
+  }
+  return "";
+}
+
+std::vector<int64_t> counts(const ir::Shape &shape) {
+  std::vector<int64_t> result;
+  for (const ir::Extent &extent : shape) result.push_back(extent.count);
+  return result;
+}
+
+/// The data clause that draws each source's rows.
+std::vector<int> data_of_sources(const frontend::Program &program) {
+  std::vector<int> data(program.sources.size(), 0);
+  for (size_t clause = 0; clause < program.data.size(); ++clause)
+    for (int source : program.data[clause].sources) data[source] = static_cast<int>(clause);
+  return data;
+}
+
+runtime::Description describe(const Compilation &compilation, const frontend::Program &program, const codegen::Layout &layout) {
+  runtime::Description made;
+  made.version = NNC_MODULE_VERSION;
+  made.nnc = NNC_VERSION;
+  made.model = compilation.name;
+  made.file = compilation.options.file;
+  made.real = compilation.options.real;
+  made.cpu = compilation.options.cpu;
+  made.state_bytes = layout.state_bytes;
+  for (size_t slot = 0; slot < program.tensors.size(); ++slot) {
+    const frontend::Tensor &tensor = program.tensors[slot];
+    made.tensors.push_back({tensor.name, kind_name(tensor.kind), stored_of(tensor.type.elem), counts(tensor.type.dims),
+                            layout.tensors[slot].offset, compilation.sources.describe(tensor.place)});
+  }
+  for (const frontend::DataSource &source : program.sources) {
+    runtime::Source out;
+    out.name = source.name;
+    out.format = format_name(source.format);
+    out.path = source.path;
+    out.directory = compilation.directory;
+    out.header = source.header;
+    out.stored = stored_of(source.stored);
+    out.row = source.row;
+    out.values = source.values;
+    out.used = source.used_columns;
+    made.sources.push_back(std::move(out));
+  }
+  for (const frontend::FieldCheck &check : program.checks)
+    made.checks.push_back({check.field, check.type, check.limit, check.elements, check.source, check.columns});
+  for (const frontend::DataClauseInfo &data : program.data) made.data.push_back({data.name, data.sources, data.checks});
+  made.costs = program.cost_names;
+  for (PlaceId place : program.cost_places) made.cost_places.push_back(compilation.sources.describe(place));
+  made.reports = program.report_names;
+  for (const frontend::PredictionInfo &prediction : program.predictions)
+    made.predictions.push_back(
+        {prediction.name, prediction.type, stored_of(prediction.elem), prediction.shape, prediction.sources, {}, {}});
+  for (const frontend::SettingInfo &setting : program.settings) made.settings.push_back({setting.name, setting.value});
+  made.validate_share = program.validate_share;
+  made.validate_data = program.validate_data;
+  made.batch = program.batch;
+  made.epochs = program.epochs;
+  made.steps = program.steps;
+  made.seed = program.seed;
+  made.shuffle = program.shuffle;
+  made.load = program.load_files;
+  return made;
+}
+
+} // namespace
+
+std::vector<ir::Function> make_graphs(const frontend::Program &program) {
+  std::vector<ir::Function> graphs;
+  graphs.push_back(program.initialise);
+  graphs.back().name = "init";
+  graphs.push_back(passes::train_entry(program.training, program.clauses));
+  graphs.push_back(passes::evaluate_entry(program.validation));
+  graphs.push_back(passes::batched_entry(program.prediction));
+  graphs.back().name = "predict";
+  graphs.push_back(passes::batched_entry(program.check));
+  graphs.back().name = "check";
+  return graphs;
+}
+
+std::vector<ir::Function> optimize_graphs(std::vector<ir::Function> graphs, const Compilation &compilation) {
+  passes::RunOptions run;
+  run.print_after = compilation.options.print_after;
+  run.printed = [&](const passes::Pass &, const ir::Function &function) {
+    fmt::print("{}", ir::print(function, &compilation.sources));
+  };
+  if (compilation.options.time_passes)
+    run.timed = [](const passes::Pass &pass, double seconds) {
+      fmt::print(stderr, "{:>10.3f} ms  {}\n", 1e3 * seconds, pass.name);
+    };
+  for (ir::Function &graph : graphs) graph = passes::optimize(std::move(graph), run);
+  return graphs;
+}
+
+codegen::Layout make_layout(const frontend::Program &program) {
+  codegen::Layout layout;
+  for (const frontend::Tensor &tensor : program.tensors) layout.tensors.push_back({tensor.name, tensor.type, 0});
+  std::vector<int> data = data_of_sources(program);
+  for (size_t slot = 0; slot < program.sources.size(); ++slot)
+    layout.sources.push_back({program.sources[slot].name, program.sources[slot].stored, program.sources[slot].row, data[slot]});
+  layout.data = static_cast<int>(program.data.size());
+  codegen::place_tensors(layout);
+  return layout;
+}
+
+Kernels make_kernels(const Compilation &compilation, const frontend::Program &program,
+                     const std::vector<ir::Function> &optimized) {
+  codegen::Layout layout = make_layout(program);
+  Kernels made;
+  made.description = describe(compilation, program, layout);
+  for (const ir::Function &graph : optimized) {
+    bool costs = graph.name == "train" || graph.name == "evaluate";
+    codegen::Entry entry = codegen::make_entry(graph, layout,
+                                               {.steps = graph.name == "train",
+                                                .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
+                                                .reports = costs ? static_cast<int>(program.report_names.size()) : 0});
+    runtime::Bytes &bytes = graph.name == "init"       ? made.description.init_arena
+                            : graph.name == "train"    ? made.description.train_arena
+                            : graph.name == "evaluate" ? made.description.evaluate_arena
+                            : graph.name == "predict"  ? made.description.predict_arena
+                                                       : made.description.check_arena;
+    bytes = entry.arena_bytes.c;
+    made.unit.entries.push_back(std::move(entry));
+  }
+  made.unit.description = runtime::to_json(made.description);
+  return made;
+}
+
+Kernels compile_program(const Compilation &compilation, const frontend::Program &program) {
+  return make_kernels(compilation, program, optimize_graphs(make_graphs(program), compilation));
+}
+
+} // namespace nnc::driver
