@@ -1,0 +1,131 @@
+// Differentiation: the documented values at kinks, the rule of zeros, and which paths count.
+
+#include "passes/differentiate.h"
+#include "tests/ir_random.h"
+
+#include "ir/verify.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+
+using namespace nnc;
+using namespace nnc::test;
+using namespace nnc::passes;
+
+namespace {
+
+using Values = std::vector<double>;
+const double inf = std::numeric_limits<double>::infinity();
+
+/// The gradient of Σ f(x) at `at`; with `times` 2, of the sum of the gradient.
+Values gradient(const std::function<NodeId(Builder &, NodeId)> &f, Values at, int times = 1) {
+  Function function;
+  Builder b(function);
+  NodeId x = b.input({InputKind::argument, 0, "x", no_node}, real({static_cast<int64_t>(at.size())}));
+  NodeId y = f(b, x);
+  for (int i = 0; i < times; ++i) y = differentiate(b, y, b.like(y, 1), std::vector{x})[0];
+  REQUIRE(y != no_node);
+  b.output({OutputKind::result, 0, "g", y});
+  REQUIRE(verify(function) == "");
+  Array input{Elem::f64, {static_cast<int64_t>(at.size())}, at};
+  return run(function, {input})[0].values;
+}
+
+auto unary(Op op) {
+  return [op](Builder &b, NodeId x) { return b.unary(op, x); };
+}
+auto power(double exponent) {
+  return [exponent](Builder &b, NodeId x) { return b.binary(Op::pow, x, b.like(x, exponent)); };
+}
+auto reduced(ReduceKind kind) {
+  return [kind](Builder &b, NodeId x) { return b.reduce(kind, x, {0}); };
+}
+
+} // namespace
+
+TEST_CASE("kinks") {
+  CHECK(gradient(unary(Op::abs), {-2, 0, 3}) == Values{-1, 0, 1});
+  auto relu = [](Builder &b, NodeId x) { return b.binary(Op::max, b.like(x, 0), x); };
+  CHECK(gradient(relu, {-1, 0, 2}) == Values{0, 0, 1});
+  auto first = [](Builder &b, NodeId x) { return b.binary(Op::max, x, b.like(x, 0)); };
+  CHECK(gradient(first, {-1, 0, 2}) == Values{0, 1, 1});
+  auto least = [](Builder &b, NodeId x) { return b.binary(Op::min, x, b.like(x, 0)); };
+  CHECK(gradient(least, {-1, 0, 2}) == Values{1, 1, 0});
+  CHECK(gradient(reduced(ReduceKind::max), {1, 7, 7, 2}) == Values{0, 1, 0, 0});
+  CHECK(gradient(reduced(ReduceKind::min), {7, 1, 1, 2}) == Values{0, 1, 0, 0});
+}
+
+TEST_CASE("several axes: the first of equals is that of row-major order") {
+  auto all = [](Builder &b, NodeId x) { return b.reduce(ReduceKind::max, b.reshape(x, {{2}, {3}}), {0, 1}); };
+  CHECK(gradient(all, {1, 2, 5, 5, 2, 1}) == Values{0, 0, 1, 0, 0, 0});
+  CHECK(gradient(all, {1, 2, 3, 5, 2, 5}) == Values{0, 0, 0, 1, 0, 0});
+}
+
+TEST_CASE("products with zeros") {
+  CHECK(gradient(reduced(ReduceKind::mul), {2, 3, 4}) == Values{12, 8, 6});
+  CHECK(gradient(reduced(ReduceKind::mul), {2, 0, 4}) == Values{0, 8, 0});
+  CHECK(gradient(reduced(ReduceKind::mul), {0, 0, 4}) == Values{0, 0, 0});
+}
+
+TEST_CASE("powers") {
+  CHECK(gradient(power(2), {0, 3}) == Values{0, 6});
+  CHECK(gradient(power(0), {0, 3}) == Values{0, 0});
+  CHECK(gradient(power(1), {0, 3}) == Values{1, 1});
+  CHECK(gradient(power(2), {0, 3}, 2) == Values{2, 2});
+  auto exponent = [](Builder &b, NodeId y) { return b.binary(Op::pow, b.like(y, 0), y); };
+  CHECK(gradient(exponent, {0, 2}) == Values{0, 0});
+}
+
+TEST_CASE("a gradient of zero stops what is infinite behind it") {
+  auto guarded = [](Builder &b, NodeId x) { // where x > 0, sqrt x, else 0
+    return b.select(b.binary(Op::less, b.like(x, 0), x), b.unary(Op::sqrt, x), b.like(x, 0));
+  };
+  CHECK(gradient(guarded, {0, 4}) == Values{0, 0.25});
+  CHECK(gradient(unary(Op::sqrt), {0, 4}) == Values{inf, 0.25});
+  auto entropy = [](Builder &b, NodeId x) {
+    return b.select(b.binary(Op::equal, x, b.like(x, 0)), b.like(x, 0), b.mul(x, b.unary(Op::log, x)));
+  };
+  CHECK(gradient(entropy, {0, 1}) == Values{0, 1});
+}
+
+TEST_CASE("a value doubled 64 times") {
+  auto doubled = [](Builder &b, NodeId x) {
+    for (int i = 0; i < 64; ++i) x = b.add(x, x);
+    return x;
+  };
+  CHECK(gradient(doubled, {1}) == Values{std::ldexp(1.0, 64)});
+}
+
+TEST_CASE("many uses of one value") {
+  auto used = [](Builder &b, NodeId x) {
+    NodeId sum = x;
+    for (int i = 1; i < 100000; ++i) sum = b.add(sum, x);
+    return sum;
+  };
+  CHECK(gradient(used, {1}) == Values{100000});
+}
+
+TEST_CASE("only paths from the node count") {
+  Function function;
+  Builder b(function);
+  NodeId x = b.input({InputKind::argument, 0, "x", no_node}, real({}));
+  NodeId copy = b.unary(Op::copy, x), y = b.mul(x, copy);
+  std::vector<NodeId> xs = {x, copy, b.unary(Op::copy, y)};
+  std::vector<NodeId> gradients = differentiate(b, y, b.like(y, 1), xs);
+  CHECK(gradients[2] == no_node);
+  for (NodeId gradient : {gradients[0], gradients[1]}) b.output({OutputKind::result, 0, "g", gradient});
+  std::vector<Array> values = run(function, {{Elem::f64, {}, {3}}});
+  CHECK(values[0].values == Values{6});
+  CHECK(values[1].values == Values{3});
+}
+
+TEST_CASE("what stops a gradient") {
+  Function function;
+  Builder b(function);
+  NodeId x = b.input({InputKind::argument, 0, "x", no_node}, real({3}));
+  std::vector<NodeId> ends = {b.unary(Op::floor, x), b.unary(Op::stop_gradient, x), b.convert(b.convert(x, Elem::i32), Elem::f64),
+                              b.convert(b.argreduce(ReduceKind::max, x, 0), Elem::f64)};
+  for (NodeId y : ends) CHECK(differentiate(b, y, b.like(y, 1), std::vector{x})[0] == no_node);
+  CHECK(differentiate(b, x, b.like(x, 1), std::vector{x})[0] != no_node);
+}
