@@ -27,10 +27,23 @@ std::vector<NodeId> sub_adjoint(const AdjointContext &c) {
   return {c.gradient, c.wanted[1] ? c.builder.neg(c.gradient) : no_node};
 }
 
-/// Of mul and of zmul: by the other operand, so that a second derivative keeps the rule of zeros.
+/// By the other operand.
 std::vector<NodeId> mul_adjoint(const AdjointContext &c) {
   return {c.wanted[0] ? c.builder.zmul(c.gradient, c.operand(1)) : no_node,
           c.wanted[1] ? c.builder.zmul(c.gradient, c.operand(0)) : no_node};
+}
+
+/// zmul(g, d) is 0 for every d where g is 0, so that d's gradient is 0 there too, whatever h: in where(x > 0, x·log x, 0), h is infinite at 0
+/// in the second derivative, and h·0 would be none.
+std::vector<NodeId> zmul_adjoint(const AdjointContext &c) {
+  Builder &b = c.builder;
+  std::vector<NodeId> gradients(2, no_node);
+  if (c.wanted[0]) gradients[0] = b.zmul(c.gradient, c.operand(1));
+  if (c.wanted[1]) {
+    NodeId g = c.operand(0), nothing = b.like(g, 0);
+    gradients[1] = b.zmul(b.select(b.binary(Op::equal, g, nothing), nothing, c.gradient), g);
+  }
+  return gradients;
 }
 
 /// ∂(a/b) = ∂a·(1/b) - ∂b·(a/b)/b.
@@ -120,7 +133,7 @@ constinit const OpRecord records::mul =
     binary<product_of>("mul", "a·b; i32 wraps", one_type<numbers>, mul_adjoint, true, arithmetic_samples);
 
 constinit const OpRecord records::zmul = binary<[](Elem, double g, double d) { return g == 0 ? 0 : g * d; }>(
-    "zmul", "0 where g is 0, else g·d", one_type<floats>, mul_adjoint, false, real_samples<2, -2, 2>);
+    "zmul", "0 where g is 0, else g·d", one_type<floats>, zmul_adjoint, false, real_samples<2, -2, 2>);
 
 constinit const OpRecord records::div = binary<[](Elem, double a, double b) { return a / b; }>(
     "div", "a/b", one_type<floats>, div_adjoint, false, real_samples<2, 0.3, 2>);

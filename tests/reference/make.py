@@ -113,7 +113,7 @@ def by_torch(function, inputs):
 
 
 def stored(array):
-    array = np.ascontiguousarray(array)
+    array = np.array(array, order="C")
     return array.astype(np.int32) if array.dtype in (np.int64, np.int32) else array
 
 

@@ -376,20 +376,33 @@ def derived(choose, values, limits, program):
     """grad of a value by an argument or a value on the way to it."""
     if not program.statements:
         return None
-    of = choose.choice(program.statements)
-    by_name = {statement.name: statement for statement in program.statements}
-    reached, waiting = set(), [of.name]
-    while waiting:
-        for name in by_name[waiting.pop()].uses:
-            if name not in limits and name not in reached:
-                reached.add(name)
-                if name in by_name:
-                    waiting.append(name)
-    if not reached:
+    uses = {statement.name: statement.uses for statement in program.statements}
+
+    def on_the_way(name):
+        """All that a value is made from."""
+        found, waiting = set(), [name]
+        while waiting:
+            for used in uses.get(waiting.pop(), []):
+                if used not in found:
+                    found.add(used)
+                    waiting.append(used)
+        return found
+
+    of = choose.choice(program.statements).name
+    reached = on_the_way(of)
+    # Whether the derivative of exp by its argument goes through its result is nobody's business: values between an inner grad's
+    # argument and its result are not asked for.
+    between = set()
+    for statement in program.statements:
+        if " = grad(" in statement.text and statement.name in reached | {of}:
+            inner_of, inner_by = statement.uses
+            between |= {name for name in on_the_way(inner_of) | {inner_of} if inner_by in on_the_way(name)}
+    choices = sorted(name for name in reached - between if name not in limits)
+    if not choices:
         return None
-    by = choose.choice(sorted(reached))
-    total = of.name if values[of.name].ndim == 0 else f"sum(flatten({of.name}))"
-    return f"@@ = grad({total}, {by}) / 2", [of.name, by], lambda v: derivative(v[of.name], v[by]) / 2
+    by = choose.choice(choices)
+    total = of if values[of].ndim == 0 else f"sum(flatten({of}))"
+    return f"@@ = grad({total}, {by}) / 2", [of, by], lambda v: derivative(v[of], v[by]) / 2
 
 
 DRAWERS = [unary] * 4 + [binary] * 4 + [rows] * 3 + [by_indices] * 4 + [called] * 4 + [derived] * 2

@@ -98,7 +98,7 @@ class Program:
             total = sum(leaf.sum() for leaf in found)
             gradients = torch.autograd.grad(total, list(real_inputs.values()), materialize_grads=True)
             out |= {f"grad.{name}": gradient for name, gradient in zip(real_inputs, gradients)}
-        return {name: np.ascontiguousarray(tensor.detach().numpy()) for name, tensor in out.items()}
+        return {name: np.array(tensor.detach().numpy(), order="C") for name, tensor in out.items()}
 
 
 def compute(statement, values):
@@ -175,7 +175,7 @@ def evaluate(nnc, program, real, folder):
     """nnc's tensors, or how it failed."""
     (folder / "program.nn").write_text(file_text([program.text("program")]))
     width = np.float64 if real == "f64" else np.float32
-    save_file({a.name: np.ascontiguousarray(a.data if a.limit else a.data.astype(width)) for a in program.arguments}, folder / "in")
+    save_file({a.name: np.array(a.data if a.limit else a.data.astype(width), order="C") for a in program.arguments}, folder / "in")
     command = [nnc, "eval", "program.nn", "program", "--in", "in", "--out", "out", "--grad", f"--real={real}"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
@@ -248,7 +248,7 @@ def smaller(nnc, program, kind, precisions):
 def keep(program, name, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.nn").write_text(file_text([program.text("program")]))
-    save_file({a.name: np.ascontiguousarray(a.data) for a in program.arguments}, folder / f"{name}.in.safetensors")
+    save_file({a.name: np.array(a.data, order="C") for a in program.arguments}, folder / f"{name}.in.safetensors")
     save_file(program.reference(), folder / f"{name}.out.safetensors")
 
 
@@ -259,7 +259,7 @@ def store(count, seed, length, without):
     for i in range(count):
         program = draw_program(seed + i, length, without)
         functions.append(program.text(f"program{i}"))
-        save_file({a.name: np.ascontiguousarray(a.data) for a in program.arguments}, folder / f"program{i}.in.safetensors")
+        save_file({a.name: np.array(a.data, order="C") for a in program.arguments}, folder / f"program{i}.in.safetensors")
         save_file(program.reference(), folder / f"program{i}.out.safetensors")
     (HERE / "random.nn").write_text(file_text(functions))
 
