@@ -6,6 +6,9 @@
 #include "codegen/target.h"
 #include "ir/builder.h"
 
+#include <algorithm>
+#include <array>
+#include <future>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Passes/PassBuilder.h>
@@ -17,6 +20,7 @@
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Utils/Mem2Reg.h>
+#include <span>
 
 namespace nnc::codegen {
 
@@ -56,15 +60,16 @@ static void export_description(llvm::Module &module, const std::string &text) {
   new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::ExternalLinkage, data, "nnc_description");
 }
 
-std::string compile(const Unit &unit, const Target &target, Output output) {
+static std::string compile(std::span<const Entry *const> entries, const std::string *description, const Target &target,
+                           Output output) {
   Processor processor = codegen::processor(target);
   std::unique_ptr<llvm::TargetMachine> machine = target_machine(processor);
   llvm::LLVMContext context;
   llvm::Module module("nnc", context);
   module.setTargetTriple(machine->getTargetTriple().str());
   module.setDataLayout(machine->createDataLayout());
-  for (const Entry &entry : unit.entries) lower_entry(module, processor, entry);
-  export_description(module, unit.description);
+  for (const Entry *entry : entries) lower_entry(module, processor, *entry);
+  if (description) export_description(module, *description);
   verify(module, "after lowering");
   optimise(module, *machine);
 
@@ -80,6 +85,37 @@ std::string compile(const Unit &unit, const Target &target, Output output) {
     emission.run(module);
   }
   return {bytes.begin(), bytes.end()};
+}
+
+std::string compile(const Unit &unit, const Target &target, Output output) {
+  std::vector<const Entry *> entries;
+  for (const Entry &entry : unit.entries) entries.push_back(&entry);
+  return compile(entries, &unit.description, target, output);
+}
+
+/// About how long LLVM takes for an entry; a contraction's tiles are unrolled.
+static size_t compile_cost(const Entry &entry) {
+  size_t cost = 1;
+  for (const Kernel &kernel : entry.kernels) cost += kernel.values.size() + (kernel.contraction ? 100 : 10);
+  return cost;
+}
+
+std::vector<std::string> compile_objects(const Unit &unit, const Target &target) {
+  std::vector<const Entry *> entries;
+  for (const Entry &entry : unit.entries) entries.push_back(&entry);
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry *a, const Entry *b) { return compile_cost(*a) > compile_cost(*b); });
+  std::array<std::vector<const Entry *>, 2> parts;
+  std::array<size_t, 2> costs{};
+  for (const Entry *entry : entries) {
+    size_t lighter = costs[1] < costs[0];
+    parts[lighter].push_back(entry);
+    costs[lighter] += compile_cost(*entry);
+  }
+  target_machine(processor(target)); // sets LLVM up, which threads may not do at once
+  auto second = std::async(std::launch::async, [&] { return compile(parts[1], nullptr, target, Output::object); });
+  std::string first = compile(parts[0], &unit.description, target, Output::object);
+  return {std::move(first), second.get()};
 }
 
 } // namespace nnc::codegen

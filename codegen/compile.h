@@ -28,6 +28,10 @@ enum class Output { llvm, assembly, object };
 /// LLVM IR or assembly as text, or the bytes of an ELF object that defines nnc_description and nnc_<entry> for each entry.
 std::string compile(const Unit &, const Target &, Output);
 
+/// The same as the two objects that together are the unit, made side by side: entries are shared out by the length of their code. What
+/// programs are linked of and what the JIT loads.
+std::vector<std::string> compile_objects(const Unit &, const Target &);
+
 /// The entries in memory, callable as long as this lives.
 class Loaded {
 public:
@@ -41,8 +45,8 @@ private:
   std::unique_ptr<State> state_;
 };
 
-/// Links the object with the runtime (one relocatable file beside nnc: `runtime_object`) into a program at `path`, by lld in this process. The
+/// Links the objects with the runtime (one relocatable file beside nnc: `runtime_object`) into a program at `path`, by lld in this process. The
 /// file appears whole or not at all. Gives "" or what went wrong.
-std::string link_program(const std::string &object, const std::string &runtime_object, const std::string &path);
+std::string link_program(const std::vector<std::string> &objects, const std::string &runtime_object, const std::string &path);
 
 } // namespace nnc::codegen

@@ -1,4 +1,4 @@
-// The object of a unit, loaded into this process: the same bytes as a program would hold.
+// The objects of a unit, loaded into this process: the same bytes as a program would hold.
 
 #include "codegen/compile.h"
 
@@ -31,7 +31,7 @@ struct Loaded::State {
 };
 
 Loaded::Loaded(const Unit &unit, const Target &target) : state_(std::make_unique<State>()) {
-  std::string object = compile(unit, target, Output::object);
+  std::vector<std::string> objects = compile_objects(unit, target);
   llvm::orc::JITTargetMachineBuilder builder(target_machine(processor(target))->getTargetTriple());
   state_->jit = check(llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(builder)).create(), "starting LLVM's JIT");
   llvm::orc::LLJIT &jit = *state_->jit;
@@ -41,7 +41,8 @@ Loaded::Loaded(const Unit &unit, const Target &target) : state_(std::make_unique
   symbols[jit.mangleAndIntern("memset")] = {llvm::orc::ExecutorAddr::fromPtr(&memset), llvm::JITSymbolFlags::Exported};
   symbols[jit.mangleAndIntern("memcpy")] = {llvm::orc::ExecutorAddr::fromPtr(&memcpy), llvm::JITSymbolFlags::Exported};
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))), "naming the runtime's functions");
-  check(jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "nnc")), "loading the compiled model");
+  for (const std::string &object : objects)
+    check(jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "nnc")), "loading the compiled model");
   for (const Entry &entry : unit.entries) state_->names.push_back(entry.name);
 }
 

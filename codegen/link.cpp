@@ -1,4 +1,4 @@
-// The object and the runtime to a program, by lld in this process.
+// The objects and the runtime to a program, by lld in this process.
 
 #include "codegen/compile.h"
 
@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -50,10 +51,11 @@ bool write_all(int file, const std::string &bytes) {
 }
 
 /// lld itself, static and without a position of its own choice: what is linked needs nothing of the machine that it runs on.
-std::string run_linker(const std::string &object, const std::string &runtime_object, const std::string &output) {
-  const char *arguments[] = {
-      "ld.lld", "-static", "--gc-sections", "--eh-frame-hdr",       "--build-id=none", "-z", "noexecstack", "-z",
-      "relro",  "-o",      output.c_str(),  runtime_object.c_str(), object.c_str()};
+std::string run_linker(const std::vector<std::string> &objects, const std::string &output) {
+  std::vector<const char *> arguments = {"ld.lld",          "-static", "--gc-sections", "--eh-frame-hdr",
+                                         "--build-id=none", "-z",      "noexecstack",   "-z",
+                                         "relro",           "-o",      output.c_str()};
+  for (const std::string &object : objects) arguments.push_back(object.c_str());
   std::string said;
   llvm::raw_string_ostream stream(said);
   const lld::DriverDef drivers[] = {{lld::Gnu, &lld::elf::link}};
@@ -64,11 +66,16 @@ std::string run_linker(const std::string &object, const std::string &runtime_obj
 
 } // namespace
 
-std::string link_program(const std::string &object, const std::string &runtime_object, const std::string &path) {
+std::string link_program(const std::vector<std::string> &objects, const std::string &runtime_object, const std::string &path) {
   if (access(runtime_object.c_str(), R_OK) != 0) return fmt::format("the runtime {}: {}", runtime_object, reason());
 
-  Descriptor memory{memfd_create("nnc-object", MFD_CLOEXEC)};
-  if (memory.number < 0 || !write_all(memory.number, object)) return "no memory for the object: " + reason();
+  std::deque<Descriptor> memory;
+  std::vector<std::string> inputs = {runtime_object};
+  for (const std::string &object : objects) {
+    memory.emplace_back().number = memfd_create("nnc-object", MFD_CLOEXEC);
+    if (memory.back().number < 0 || !write_all(memory.back().number, object)) return "no memory for the object: " + reason();
+    inputs.push_back(fmt::format("/proc/self/fd/{}", memory.back().number));
+  }
 
   // A relative name with "./" before it, so that one that begins with "-" is no option of the linker.
   Temporary temporary{(path.find('/') == std::string::npos ? "./" + path : path) + ".XXXXXX"};
@@ -78,7 +85,7 @@ std::string link_program(const std::string &object, const std::string &runtime_o
     temporary.path.clear();
     return wrong;
   }
-  std::string wrong = run_linker(fmt::format("/proc/self/fd/{}", memory.number), runtime_object, temporary.path);
+  std::string wrong = run_linker(inputs, temporary.path);
   if (!wrong.empty()) return wrong;
 
   Descriptor linked{open(temporary.path.c_str(), O_RDONLY | O_CLOEXEC)}; // lld has put a new file in the place of the empty one

@@ -243,6 +243,8 @@ void EntryFunction::emit() {
   plan();
   Value *any_shared = b_.getFalse();
   for (const Part &part : parts_) any_shared = b_.CreateOr(any_shared, part.is_shared);
+  when(b_.CreateICmpEQ(thread_, b_.getInt32(0)),
+       [&] { b_.CreateStore(b_.CreateZExt(b_.CreateNot(any_shared), b_.getInt32Ty()), slot(offsetof(nnc_call, alone))); });
   Value *together = b_.CreateAnd(any_shared, b_.CreateICmpSGT(threads_, b_.getInt32(1)));
   if (entry_.steps)
     together = b_.CreateAnd(together, b_.CreateICmpSGT(field(offsetof(nnc_call, steps), b_.getInt64Ty()), b_.getInt64(0)));

@@ -67,7 +67,7 @@ std::unique_ptr<llvm::TargetMachine> target_machine(const Processor &p) {
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict; // mul and add stay two operations
   options.FunctionSections = false;
   return std::unique_ptr<llvm::TargetMachine>(x86->createTargetMachine(triple, p.cpu, p.features, options, llvm::Reloc::PIC_,
-                                                                       llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+                                                                       llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less));
 }
 
 } // namespace nnc::codegen

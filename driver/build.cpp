@@ -35,8 +35,8 @@ int build_program_file(const CompileOptions &options, const std::string &output)
   Compilation compilation(options);
   std::optional<Kernels> kernels = compile_file(compilation);
   if (!kernels) return 1;
-  std::string object = codegen::compile(kernels->unit, {options.cpu}, codegen::Output::object);
-  std::string wrong = codegen::link_program(object, runtime_object(), output);
+  std::vector<std::string> objects = codegen::compile_objects(kernels->unit, {options.cpu});
+  std::string wrong = codegen::link_program(objects, runtime_object(), output);
   if (!wrong.empty()) throw CommandError(1, fmt::format("cannot write {}: {}", output, wrong));
   return 0;
 }

@@ -11,7 +11,8 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <map>
+#include <numeric>
+#include <set>
 
 namespace nnc::driver {
 namespace {
@@ -81,6 +82,19 @@ ir::Function cost_alone(CostGraph graph, int first_argument) {
   return std::move(function);
 }
 
+/// The elements that are varied: those with the largest derivatives, and as many evenly spaced ones.
+std::vector<int64_t> sample(const Array &gradient) {
+  std::vector<int64_t> order(gradient.values.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (static_cast<int64_t>(order.size()) <= most_elements) return order;
+  std::set<int64_t> chosen;
+  for (int64_t i = 0; i < most_elements / 2; ++i) chosen.insert(i * static_cast<int64_t>(order.size()) / (most_elements / 2));
+  auto larger = [&](int64_t a, int64_t b) { return std::fabs(gradient.values[a]) > std::fabs(gradient.values[b]); };
+  std::partial_sort(order.begin(), order.begin() + most_elements, order.end(), larger);
+  for (int64_t i = 0; i < most_elements && static_cast<int64_t>(chosen.size()) < most_elements; ++i) chosen.insert(order[i]);
+  return {chosen.begin(), chosen.end()};
+}
+
 struct Comparison {
   double worst = 0; // relative to the largest derivative
   int64_t element = 0;
@@ -92,9 +106,9 @@ Comparison compare(Array &parameter, const Array &gradient, double base, const s
   Comparison result;
   double largest = 0;
   for (double g : gradient.values) largest = std::max(largest, std::fabs(g));
-  const int64_t count = static_cast<int64_t>(parameter.values.size());
-  const int64_t step = std::max<int64_t>(1, count / most_elements);
-  for (int64_t i = 0; i < count && result.varied < most_elements; i += step, ++result.varied) {
+  const std::vector<int64_t> elements = sample(gradient);
+  result.varied = static_cast<int64_t>(elements.size());
+  for (int64_t i : elements) {
     const double kept = parameter.values[i], analytic = gradient.values[i];
     auto at = [&](double moved) {
       parameter.values[i] = kept + moved;

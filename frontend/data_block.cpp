@@ -3,6 +3,9 @@
 #include "frontend/program_extract.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
 
 namespace nnc::frontend {
 namespace {
@@ -58,6 +61,8 @@ private:
   void read_entry(const DataEntry &);
   Value entry_value(const DataEntry &);
   std::optional<ListRows> list_rows(const DataEntry &, const ListValue &);
+  bool same_count(const DataEntry &, size_t count);
+  void check_list(const DataField &, const std::string &type);
   void name_sources(const DataEntry &, size_t first);
   std::optional<DataField> field(const DataEntry &, const Value &);
   bool convert(DataField &, const DataEntry &, const TensorValue &, const Type &);
@@ -68,7 +73,17 @@ private:
   Activation activation;
   Context context;
   DataRow row;
+  std::map<int, const Expr *> lists; // the text of each source that is a list
+  std::optional<std::pair<Identifier, size_t>> first_list; // the first of them: its entry and number of examples
 };
+
+/// The part of a list's text that is its element `number`, row-major; the whole where it is not written out.
+Span element_span(const Expr &expr, size_t number, size_t elements) {
+  const auto *list = std::get_if<ListExpr>(&expr.form);
+  if (!list || list->items.empty() || elements % list->items.size() != 0) return expr.span;
+  const size_t each = elements / list->items.size();
+  return element_span(*list->items[number / each], number % each, each);
+}
 
 DataRow DataReader::read() {
   elaborator.reading_data = true;
@@ -105,12 +120,18 @@ Value DataReader::entry_value(const DataEntry &entry) {
   const auto *items = value.get<ListValue>();
   if (!items) return value;
   std::optional<ListRows> rows = list_rows(entry, *items);
-  if (!rows) return {};
+  if (!rows || !same_count(entry, items->items->size())) return {};
+  lists[static_cast<int>(elaborator.sources.size())] = entry.value.get();
   SourceInfo info;
   info.place = elaborator.source_map().place(entry.value->span);
   info.source.format = SourceFormat::list;
   info.source.place = info.place;
-  info.source.stored = elaborator.options().real;
+  const bool integers = entry.type && entry.type->name.name == "i32" &&
+                        std::all_of(rows->values.begin(), rows->values.end(), [](double value) {
+                          return value == std::floor(value) && std::abs(value) <= std::numeric_limits<int32_t>::max();
+                        });
+  info.source.stored = integers ? Elem::i32 : elaborator.options().real;
+  info.element = {integers ? ElementKind::i32 : ElementKind::real, {}, {}};
   info.source.row = rows->row;
   info.source.values = std::move(rows->values);
   info.header.row = rows->row;
@@ -140,6 +161,18 @@ std::optional<ListRows> DataReader::list_rows(const DataEntry &entry, const List
   return rows;
 }
 
+/// Whether the list has as many examples as the first one of the block (reported).
+bool DataReader::same_count(const DataEntry &entry, size_t count) {
+  if (!first_list) first_list = {entry.name, count};
+  const auto &[first, examples] = *first_list;
+  if (count == examples) return true;
+  const std::string &name = block.name.name;
+  elaborator
+      .report(K::data_counts_differ, entry.name.span, context, name + "." + entry.name.name, count, name + "." + first.name, examples)
+      .note(first.span, "the other one is here");
+  return false;
+}
+
 /// The sources that the entry has made: `block.entry` is what `--data` calls the first, `block.entry.2` the second.
 void DataReader::name_sources(const DataEntry &entry, size_t first) {
   for (size_t i = first; i < elaborator.sources.size(); ++i) {
@@ -163,6 +196,24 @@ std::optional<DataField> DataReader::field(const DataEntry &entry, const Value &
   elaborator.report(K::data_no_source, entry.value->span, context, entry.name.name)
       .note("a source is `csv(…)`, `idx(…)`, `npy(…)` or a list with the examples in front");
   return std::nullopt;
+}
+
+/// Values written in a list are checked when compiling, where the field only selects among them.
+void DataReader::check_list(const DataField &field, const std::string &type) {
+  int number = -1;
+  const std::vector<int> selected = source_elements(context.frame->function(), field.checked, number);
+  const auto list = lists.find(number);
+  if (selected.empty() || list == lists.end()) return;
+  const DataSource &source = elaborator.sources[number].source;
+  const size_t each = std::accumulate(source.row.begin(), source.row.end(), size_t(1), std::multiplies<>());
+  for (size_t example = 0; example < source.values.size(); example += each)
+    for (int element : selected) {
+      const double value = source.values[example + element];
+      if (value >= 0 && value < static_cast<double>(field.limit) && value == std::floor(value)) continue;
+      const Span span = element_span(*list->second, example + element, source.values.size());
+      elaborator.report(K::literal_not_index, span, context, fmt::format("{}", value), type, field.limit - 1)
+          .note(field.span, fmt::format("`{}.{}` is declared {}", block.name.name, field.name, type));
+    }
 }
 
 /// The field's value in its declared type. What is declared index(n) or bool, but comes as other numbers, is checked when the program runs.
@@ -190,6 +241,7 @@ bool DataReader::convert(DataField &field, const DataEntry &entry, const TensorV
   const NodeId number = context.frame->use(tensor);
   field.checked = builder.convert(number, Elem::f64);
   field.limit = to == ElementKind::boolean ? 2 : declared.element.limit.value;
+  check_list(field, to_string(declared.element));
   const NodeId whole = builder.convert(number, Elem::i32);
   field.value = {context.frame, to == ElementKind::boolean ? builder.convert(whole, Elem::boolean) : whole, declared};
   return true;

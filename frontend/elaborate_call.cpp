@@ -111,12 +111,26 @@ Elaborator::match_arguments(const std::vector<Formal> &formals, std::vector<Eval
   return ok ? std::optional(std::move(matched)) : std::nullopt;
 }
 
+/// At the call that stands last in the text, whichever function of the cycle was elaborated first.
+void Elaborator::report_recursion(std::vector<OpenCall> cycle) {
+  const auto last = std::max_element(cycle.begin(), cycle.end(), [](const OpenCall &a, const OpenCall &b) {
+    return std::pair(a.span.file, a.span.begin) < std::pair(b.span.file, b.span.begin);
+  });
+  std::rotate(cycle.begin(), last, cycle.end());
+  Diagnostic &diagnostic = diagnostics_.report(K::recursion, cycle.front().span, cycle.front().name);
+  for (size_t i = 1; i < cycle.size(); ++i) diagnostic.note(cycle[i].span, fmt::format("it calls `{}`", cycle[i].name));
+  diagnostic.note("functions do not recurse; `for` repeats");
+}
+
 Value Elaborator::call_function(const FunctionValue &function, std::vector<EvaluatedArgument> arguments, Span span,
                                 const Context &context, const std::string &name) {
   const Function &declaration = *function.declaration;
-  const std::pair key(&declaration, static_cast<const Instance *>(function.self.instance.get()));
-  if (std::find(calls_.begin(), calls_.end(), key) != calls_.end()) {
-    report(K::recursion, span, context, name).note("functions do not recurse; `for` repeats");
+  const Callee key(&declaration, function.self.instance.get());
+  if (auto open = std::find_if(calls_.begin(), calls_.end(), [&](const OpenCall &c) { return c.callee == key; });
+      open != calls_.end()) {
+    std::vector<OpenCall> cycle(open + 1, calls_.end());
+    cycle.push_back({key, name, span});
+    report_recursion(std::move(cycle));
     return {};
   }
   called_.insert(key);
@@ -156,14 +170,14 @@ Value Elaborator::call_function(const FunctionValue &function, std::vector<Evalu
     for (size_t k = axes->size() - leaf.extra; k < axes->size(); ++k) argument.has_axis[k] = true;
     lift_arguments.push_back(std::move(argument));
     locals.push_back(
-        {TensorValue{lifted.get(), lifted->add_argument(leaf.formal->name.name, ir_type(leaf.declared)), leaf.declared}});
+        {TensorValue{lifted.get(), lifted->add_argument(leaf.formal->name.name, ir_type(leaf.declared), value.node), leaf.declared}});
   }
   if (lifted) inside.frame = lifted.get();
   size_t next = 0;
   for (const Formal &formal : declaration.formals)
     if (formal.type) scope.locals[formal.name.name] = {rebuild(*formal.type, locals, next), formal.name.span};
 
-  calls_.push_back(key);
+  calls_.push_back({key, name, span});
   Value result = function_body(declaration, inside, name);
   calls_.pop_back();
   if (!lifted) return result;

@@ -6,6 +6,7 @@
 #include "frontend/let_state.h"
 #include "frontend/parser.h"
 
+#include <cctype>
 #include <filesystem>
 
 namespace nnc::frontend {
@@ -27,6 +28,30 @@ std::optional<std::pair<const Identifier *, Declaration>> declaration_of(const I
 
 Span span_of(const Declaration &declaration) {
   return std::visit([](const auto *form) { return form->name.span; }, declaration);
+}
+
+/// Whether the text is a number as it is written in the language, with `-` before it or without: 8, 1_000, 0.5, -1e-3, 20%.
+bool is_number(std::string_view text) {
+  size_t at = text.starts_with('-') ? 1 : 0;
+  const auto digits = [&] {
+    const size_t first = at;
+    while (at < text.size() && (std::isdigit(static_cast<unsigned char>(text[at])) || (at > first && text[at] == '_'))) ++at;
+    return at > first;
+  };
+  if (!digits()) return false;
+  if (at < text.size() && text[at] == '.' && (++at, !digits())) return false;
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    if (++at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
+    if (!digits()) return false;
+  }
+  return at == text.size() || text.substr(at) == "%";
+}
+
+Number number_of(std::string text) {
+  std::erase(text, '_');
+  const bool negative = text.starts_with('-'), percent = text.ends_with('%');
+  const Number value = Number::parse(text.substr(negative, text.size() - negative - percent), percent);
+  return negative ? -value : value;
 }
 
 std::string beside(const std::string &file, const std::string &path) {
@@ -132,15 +157,12 @@ std::optional<Value> Elaborator::overridden(const Let &let) {
   for (const auto &[name, text] : options_.defines) {
     if (name != let.name.name) continue;
     defines_used_.insert(name);
+    if (std::holds_alternative<StringExpr>(let.value->form)) return Value{text};
     if (text == "true" || text == "false") return Value{text == "true"};
-    const bool negative = text.starts_with("-");
-    const std::string digits = text.substr(negative ? 1 : 0);
-    const bool number =
-        !digits.empty() && digits.find_first_not_of("0123456789.eE_+-%") == std::string::npos && std::isdigit(digits[0]);
-    if (!number) return Value{text};
-    const bool percent = digits.ends_with("%");
-    const Number value = Number::parse(percent ? digits.substr(0, digits.size() - 1) : digits, percent);
-    return Value{NumberValue{negative ? -value : value}};
+    const bool truth = std::holds_alternative<BoolExpr>(let.value->form);
+    if (!truth && is_number(text)) return Value{NumberValue{number_of(text)}};
+    diagnostics_.report(K::define_value, let.name.span, name, text, name, truth ? "`true` or `false`" : "a number");
+    return Value{};
   }
   return std::nullopt;
 }

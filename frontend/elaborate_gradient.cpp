@@ -27,6 +27,36 @@ void accumulate(ir::Builder &builder, NodeId &sum, NodeId term) {
   sum = sum == no_node ? term : builder.add(sum, term);
 }
 
+/// x as the node that it stands for: an input of a nested frame can be one of a frame around.
+TensorValue outermost(TensorValue x) {
+  while (const std::optional<NodeId> outer = x.frame->outer_node(x.node)) x = {x.frame->parent(), *outer, x.type};
+  return x;
+}
+
+/// For each node of a frame: whether a way leads there from x, and whether one does through a sum over the mini-batch.
+struct Ways {
+  std::vector<bool> reached, across;
+};
+
+Ways ways_from(const TensorValue &x, Frame &level) {
+  const bool at_x = &level == x.frame;
+  const Ways around = at_x || !level.parent() ? Ways{} : ways_from(x, *level.parent());
+  const ir::Function &function = level.function();
+  Ways ways{std::vector<bool>(function.nodes.size()), std::vector<bool>(function.nodes.size())};
+  for (NodeId id = 0; id < function.nodes.size(); ++id) {
+    if (at_x && id == x.node) ways.reached[id] = true;
+    if (const auto outer = at_x ? std::nullopt : level.outer_node(id); outer && *outer < around.reached.size()) {
+      ways.reached[id] = around.reached[*outer];
+      ways.across[id] = around.across[*outer];
+    }
+    for (NodeId operand : function[id].operands) {
+      if (ways.reached[operand]) ways.reached[id] = true;
+      if (ways.across[operand] || (ways.reached[operand] && function[id].op == ir::Op::batch_sum)) ways.across[id] = true;
+    }
+  }
+  return ways;
+}
+
 /// Copies into `to` the nodes of `from`, a frame around it, that lie on ways from `roots` to `targets`; what else they need is taken in as input. Gives
 /// the copy of each node on a way.
 std::map<NodeId, NodeId> copy_way(Frame &from, Frame &to, const std::vector<NodeId> &roots, const std::vector<NodeId> &targets) {
@@ -99,8 +129,7 @@ NodeId Elaborator::pull_back(Frame &frame, Frame *level, const std::vector<std::
 NodeId Elaborator::gradient_node(const TensorValue &e, TensorValue x, const Context &context) {
   Frame &frame = *context.frame;
   const TensorValue cost = here(e, context);
-  // An input that stands for a node further out is that node.
-  while (const std::optional<NodeId> outer = x.frame->outer_node(x.node)) x = {x.frame->parent(), *outer, x.type};
+  x = outermost(x);
   ir::Builder &builder = frame.builder();
   const NodeId seed = builder.constant(builder.type(cost.node), 1.0);
   if (x.frame == &frame) return passes::differentiate(builder, cost.node, seed, std::span(&x.node, 1)).front();
@@ -127,6 +156,16 @@ Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_s
     if (cost && !cost->type.dims.empty()) diagnostic.note("`sum(…)` makes a number of a vector");
     return {};
   }
+  const TensorValue one = here(*cost, context);
+  const auto across_examples = [&](const TensorValue &wrt) {
+    if (!ways_from(outermost(wrt), *context.frame).across[one.node]) return false;
+    if (!context.frame->varies_by_example(one.node))
+      unsupported("`grad` of a sum over the mini-batch", e_span, context);
+    else
+      report(K::gradient_across_examples, e_span, context, sources_.text(e_span), sources_.text(x_span))
+          .note("`grad` is the derivative of one example's value; `minimize` descends through `batch_mean` and `batch_sum`");
+    return true;
+  };
   auto of = [&](const TensorValue &wrt) -> TensorValue {
     const NodeId node = gradient_node(*cost, wrt, context);
     place(call, context);
@@ -139,6 +178,7 @@ Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_s
     for (int slot : slots(*instance->instance))
       if (tensors[slot].kind == TensorKind::parameter) {
         const TensorValue parameter = read_slot(slot, context, instance);
+        if (across_examples(parameter)) return {};
         const NodeId node = gradient_node(*cost, parameter, context);
         values->emplace(slot, make(node != no_node ? node : context.frame->builder().constant(ir_type(parameter.type), 0.0),
                                    parameter.type, context));
@@ -151,6 +191,7 @@ Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_s
         .note("a derivative is taken with respect to a real tensor: a parameter, an argument or a name bound above");
     return {};
   }
+  if (across_examples(*tensor)) return {};
   return {of(*tensor)};
 }
 

@@ -92,7 +92,7 @@ Value Elaborator::close_lifted(Frame &inner, const Value &result, const std::vec
         builder.set_place(function[output.node].place);
         output.node = builder.broadcast_leading(output.node, {extent});
       } else if (output.kind == ir::OutputKind::tensor && lifted) {
-        report(K::state_varies, span, parent, tensors[output.slot].path, to_string(axes[axis]));
+        diagnostics_.report(K::state_varies, function[output.node].place, tensors[output.slot].path, to_string(axes[axis]));
         ok = false;
       }
     }

@@ -11,7 +11,35 @@ using K = DiagnosticKind;
 
 namespace {
 
+/// Whether both are of one model with the same arguments, as far as those are numbers, bools and strings.
+bool same_model(const Instance &a, const Instance &b) {
+  const auto same = [](const auto &left, const auto &right) {
+    const Value &x = left.second, &y = right.second;
+    if (const auto *number = x.template get<NumberValue>(); number && y.is<NumberValue>())
+      return number->number.text() == y.get<NumberValue>()->number.text();
+    if (const auto *truth = x.template get<bool>(); truth && y.is<bool>()) return *truth == *y.get<bool>();
+    if (const auto *text = x.template get<std::string>(); text && y.is<std::string>()) return *text == *y.get<std::string>();
+    return x.form.index() == y.form.index() && !x.is<NumberValue>();
+  };
+  return a.model == b.model && std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(), same);
+}
+
 std::string joined(const std::string &path, const std::string &name) { return path.empty() ? name : path + "." + name; }
+
+/// What these members would be is not known, and silent.
+void forget_members(const std::vector<Member> &members, Instance &instance) {
+  for (const Member &member : members)
+    std::visit(
+        [&](const auto &form) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(form)>, MemberIf>) {
+            forget_members(form.then_members, instance);
+            forget_members(form.else_members, instance);
+          } else if constexpr (!std::is_same_v<std::decay_t<decltype(form)>, Function>) {
+            if (instance.members.emplace(form.name.name, Value{}).second) instance.order.push_back(form.name.name);
+          }
+        },
+        member.form);
+}
 
 } // namespace
 
@@ -38,10 +66,19 @@ Value Elaborator::make_instance(const ModelValue &model, std::vector<EvaluatedAr
       if (i < given) instance->description += (i > 0 ? ", " : "") + short_text((*matched)[i].value);
     }
     instance->description = fmt::format("{}({})", declaration.name.name, instance->description);
+    if (const auto around = std::find_if(making_.begin(), making_.end(), [&](const Instance *other) { return same_model(*other, *instance); });
+        around != making_.end()) {
+      report(K::model_of_itself, call, context, instance->description).note("a model can be a part of itself only with other arguments, as `depth - 1`, and an `if` that ends it");
+      ok = false;
+    }
+  }
+  if (ok) {
+    making_.push_back(instance.get());
     scope.locals.clear(); // found as the instance's arguments, which members of the same name hide
     const Context inside{constant_frame_.get(), &scope, &activation,
                          call == declaration.name.span ? context.caller : sources_.place(call, context.caller), nullptr};
     ok = make_members(declaration.members, instance, inside);
+    making_.pop_back();
     instances_.push_back(instance);
   }
   --depth_;
@@ -75,6 +112,8 @@ bool Elaborator::make_members(const std::vector<Member> &members, const std::sha
       const Value condition = evaluate(*choice->condition, context);
       const bool *known = condition.get<bool>();
       if (!known && !condition.poison()) report(K::condition_not_known, choice->condition->span, context, describe(condition));
+      if (!known)
+        for (const auto *branch : {&choice->then_members, &choice->else_members}) forget_members(*branch, *instance);
       if (known) ok = make_members(*known ? choice->then_members : choice->else_members, instance, context) && ok;
       ok = ok && known;
     } else if (const auto *bind = std::get_if<MemberBind>(&member.form)) {

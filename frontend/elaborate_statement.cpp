@@ -129,6 +129,11 @@ void Elaborator::execute_update(const UpdateStmt &form, const Context &context) 
   }
   if (value.poison()) return;
   if (auto converted = convert_to(value, tensors[slot->slot].type, what, form.value->span, context)) {
+    if (context.frame->varies_by_example(converted->node)) {
+      report(K::state_of_example, form.value->span, context, form.name.name)
+          .note("a state has one value: `batch_mean(…)` makes one of a mini-batch's");
+      return;
+    }
     // No gradient flows through an update.
     converted->node = context.frame->builder().unary(ir::Op::stop_gradient, converted->node);
     Root &root = context.frame->root();

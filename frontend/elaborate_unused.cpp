@@ -1,36 +1,13 @@
 // What nothing has called cannot be elaborated where its types depend on a call; its names can be looked up all the same. The branches of `if`
 // are left out: one that is not taken is only parsed.
 
-#include "frontend/ast_fields.h"
+#include "frontend/ast_walk.h"
 #include "frontend/elaborator.h"
 
 namespace nnc::frontend {
 namespace {
 
 using K = DiagnosticKind;
-
-template <typename T> struct is_list : std::false_type {};
-template <typename T> struct is_list<std::vector<T>> : std::true_type {};
-template <typename T> struct is_variant : std::false_type {};
-template <typename... T> struct is_variant<std::variant<T...>> : std::true_type {};
-template <typename T> struct is_pointer : std::false_type {};
-template <typename T> struct is_pointer<std::unique_ptr<T>> : std::true_type {};
-template <typename T> struct is_pointer<std::optional<T>> : std::true_type {};
-
-/// Calls visit(node) for a node and all below it, as far as visit gives true.
-template <typename Node, typename Visit> void walk(const Node &node, const Visit &visit) {
-  if constexpr (is_list<Node>::value) {
-    for (const auto &item : node) walk(item, visit);
-  } else if constexpr (is_variant<Node>::value) {
-    std::visit([&](const auto &form) { walk(form, visit); }, node);
-  } else if constexpr (is_pointer<Node>::value) {
-    if (node) walk(*node, visit);
-  } else if constexpr (requires { node_name(node); }) {
-    if (visit(node)) visit_fields(node, [&](const char *, const auto &field) { walk(field, visit); });
-  } else if constexpr (requires { node.form; }) {
-    if (visit(node)) walk(node.form, visit);
-  }
-}
 
 /// Every name that something below `node` binds, and those in the types of parameters, which may be dimension variables.
 template <typename Node> void collect_bound(const Node &node, std::set<std::string> &names) {

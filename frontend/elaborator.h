@@ -331,6 +331,14 @@ private:
   ir::NodeId unit_interval(ir::Builder &, ir::NodeId high, ir::NodeId low) const;
   TensorValue draw(bool is_normal, const std::vector<Dim> &, const Context &);
 
+  using Callee = std::pair<const Function *, const Instance *>;
+  struct OpenCall {
+    Callee callee;
+    std::string name;
+    Span span;
+  };
+  void report_recursion(std::vector<OpenCall> cycle);
+
   struct LetState;
   struct Binding {
     Span span;
@@ -352,9 +360,10 @@ private:
   std::map<const Let *, std::unique_ptr<LetState>> lets_;
   std::set<std::string> defines_used_;
   std::map<std::string, std::unique_ptr<DimName>> dim_names_;
-  std::vector<std::pair<const Function *, const Instance *>> calls_; // open ones: none may be entered again
-  std::set<std::pair<const Function *, const Instance *>> called_;   // all that were elaborated
+  std::vector<OpenCall> calls_;   // none may be entered again
+  std::set<Callee> called_;       // all that were elaborated
   std::vector<std::shared_ptr<Instance>> instances_;
+  std::vector<const Instance *> making_; // whose members are being made: one of them within itself would have no end
   std::map<std::pair<uint32_t, uint32_t>, Binding> bindings_; // by file and offset
   std::map<std::pair<uint32_t, uint32_t>, TypedBinding> typed_;
   Root constant_root_;

@@ -38,8 +38,30 @@ NodeId Frame::leaf(InputKind kind, int slot, const std::string &name, const ir::
   return node;
 }
 
-NodeId Frame::add_argument(const std::string &name, const ir::Type &type) {
-  return builder_.input({InputKind::argument, static_cast<int>(function_.inputs.size()), name, ir::no_node}, type);
+NodeId Frame::add_argument(const std::string &name, const ir::Type &type, NodeId outer) {
+  const NodeId here =
+      builder_.input({InputKind::argument, static_cast<int>(function_.inputs.size()), name, ir::no_node}, type);
+  if (outer != ir::no_node) lifted_[here] = outer;
+  return here;
+}
+
+bool Frame::varies_by_example(NodeId node) const {
+  std::vector<bool> needed(node + 1, false);
+  needed[node] = true;
+  for (NodeId id = node + 1; id-- > 0;) {
+    if (!needed[id] || function_[id].op == ir::Op::batch_sum) continue;
+    if (function_[id].op == ir::Op::input && input_varies(id)) return true;
+    for (NodeId operand : function_[id].operands) needed[operand] = true;
+  }
+  return false;
+}
+
+bool Frame::input_varies(NodeId node) const {
+  const InputKind kind = function_.inputs[std::get<ir::InputAttributes>(function_[node].attributes).number].kind;
+  if (kind == InputKind::source || kind == InputKind::row) return true;
+  for (const auto *outer : {&captured_, &lifted_})
+    if (const auto found = outer->find(node); found != outer->end()) return parent_->varies_by_example(found->second);
+  return false;
 }
 
 std::optional<NodeId> Frame::outer_node(NodeId node) {

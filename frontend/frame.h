@@ -38,12 +38,16 @@ public:
   /// In place of the input: the frame's own node for that leaf, for instance a constant row 0.
   void set_leaf(ir::InputKind kind, int slot, ir::NodeId node) { leaves_[{kind, slot}] = node; }
 
-  /// Of a nested frame: an input that `lift` gives the extra axes.
-  ir::NodeId add_argument(const std::string &name, const ir::Type &type);
+  /// Of a nested frame: an input that `lift` gives the extra axes. `outer` is the parent's node with them; no_node: the numbers of an index.
+  ir::NodeId add_argument(const std::string &name, const ir::Type &type, ir::NodeId outer = ir::no_node);
   /// The parent's node that an input of this frame stands for; nothing for those of add_argument and for all else.
   std::optional<ir::NodeId> outer_node(ir::NodeId input);
+  /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through `batch_sum`.
+  bool varies_by_example(ir::NodeId) const;
 
 private:
+  bool input_varies(ir::NodeId input) const;
+
   Root *root_;
   Frame *parent_ = nullptr;
   ir::Function function_;
@@ -51,6 +55,7 @@ private:
   std::map<std::pair<ir::InputKind, int>, ir::NodeId> leaves_;
   std::map<ir::NodeId, ir::NodeId> captures_; // (node of the parent, input of this)
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
+  std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
 };
 
 } // namespace nnc::frontend

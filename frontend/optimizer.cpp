@@ -88,6 +88,12 @@ bool OptimizerUse::bind_arguments(Scopes &scopes) {
   return true;
 }
 
+void OptimizerUse::check_arguments() {
+  if (!found()) return;
+  Scopes scopes(name(), declared_in, {{ElementKind::real, {}, {}}, {}}, elaborator.options().real);
+  bind_arguments(scopes);
+}
+
 bool OptimizerUse::declare_states(Scopes &scopes, OptimizerRule &rule) {
   for (const auto &part : declaration->body) {
     const auto *state = std::get_if<frontend::State>(&part);

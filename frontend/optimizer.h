@@ -42,6 +42,9 @@ public:
   const OptimizerCall &call() const { return *use; }
   const std::string &name() const { return use->name.name; }
 
+  /// Reports what is wrong with the arguments, whether or not a parameter needs the rule.
+  void check_arguments();
+
   /// The rule for a parameter of that type. Arguments that are plain numbers become settings. Nothing where the call or the block is wrong (reported).
   /// A condition of an `if` is decided with the numbers that are written, so that `if momentum != 0 { … }` is there or not in every run.
   std::optional<OptimizerRule> rule(const Type &parameter, Settings &);

@@ -45,13 +45,16 @@ ir::Type ir_type(const Type &type, ir::Elem real) {
 
 } // namespace
 
-/// The block in training, in validation and for predictions; three graphs, since `training` decides in each what is there.
-bool ProgramBuilder::make_walks() {
+/// The block in training, and what its costs change. The clauses are looked at one by one, so that an error in one hides none of another.
+void ProgramBuilder::build_training() {
   training = std::make_unique<TrainWalk>(elaborator, clauses, true, false);
-  if (failed()) return false;
-  validation = std::make_unique<TrainWalk>(elaborator, clauses, false, true);
-  prediction = std::make_unique<TrainWalk>(elaborator, clauses, false, false);
-  return !failed();
+  number_tensors();
+  for (const FreezeClause *clause : clauses.freeze) frozen.merge(resolve_paths(elaborator, clause->paths, training->context()));
+  for (const LoadClause *clause : clauses.load)
+    if (!clause->into.empty()) elaborator.unsupported("`load … into`", clause->into.front().span, training->context());
+  collect_optimizers();
+  for (size_t i = 0; i < training->costs.size(); ++i)
+    if (training->costs[i].valid) build_minimize(i);
 }
 
 /// A name as it is saved: without the instance's own where the block makes only one.
@@ -148,13 +151,12 @@ void ProgramBuilder::build_initialise() {
 
 std::optional<Program> ProgramBuilder::build() {
   errors_before = elaborator.diagnostics().error_count();
-  if (!make_walks()) return std::nullopt;
-  number_tensors();
-  for (const FreezeClause *clause : clauses.freeze) frozen.merge(resolve_paths(elaborator, clause->paths, training->context()));
-  for (const LoadClause *clause : clauses.load)
-    if (!clause->into.empty()) elaborator.unsupported("`load … into`", clause->into.front().span, training->context());
-  collect_optimizers();
-  for (size_t i = 0; i < training->costs.size(); ++i) build_minimize(i);
+  build_training();
+  if (failed()) return std::nullopt;
+  // `training` decides what is there, so that validation and predictions have graphs of their own.
+  validation = std::make_unique<TrainWalk>(elaborator, clauses, false, true);
+  prediction = std::make_unique<TrainWalk>(elaborator, clauses, false, false);
+  if (failed()) return std::nullopt;
   number_sources();
   if (failed()) return std::nullopt;
 

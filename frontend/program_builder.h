@@ -25,7 +25,7 @@ private:
   using Outputs = std::vector<ir::Output>;
 
   bool failed() const { return elaborator.diagnostics().error_count() > errors_before; }
-  bool make_walks();
+  void build_training();
 
   // Tensors (program_build.cpp).
   void number_tensors();

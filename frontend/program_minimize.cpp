@@ -12,6 +12,7 @@ using K = DiagnosticKind;
 
 void ProgramBuilder::add_optimizer(const OptimizerCall &call, const std::vector<Path> &over, const std::string &prefix) {
   OptimizerUse use(elaborator, call, *clauses.file, prefix);
+  use.check_arguments();
   optimizations.emplace(&call, Optimization{std::move(use), resolve_paths(elaborator, over, training->context())});
 }
 
@@ -68,20 +69,22 @@ std::set<int> ProgramBuilder::reached_parameters(size_t number) {
 /// The parameters that the clause updates: those that it reaches, that `over` names and that are not frozen.
 std::set<int> ProgramBuilder::candidates(size_t number, const std::set<int> &reached) {
   const MinimizeClause &clause = *clauses.minimize[number];
-  const size_t errors = elaborator.diagnostics().error_count();
+  bool over_known = true;
   std::set<int> named;
   for (const Path &path : clause.over) {
     const std::set<int> slots = resolve_path(elaborator, path, training->context());
-    if (!slots.empty() && std::none_of(slots.begin(), slots.end(), [&](int slot) { return reached.contains(slot); }))
+    const bool reaches = std::any_of(slots.begin(), slots.end(), [&](int slot) { return reached.contains(slot); });
+    if (!slots.empty() && !reaches)
       elaborator.diagnostics()
           .report(K::minimize_over, path.span, elaborator.source_map().text(path.span))
           .label(clause.cost->span, "this cost");
+    over_known = over_known && reaches;
     named.insert(slots.begin(), slots.end());
   }
   std::set<int> result;
   for (int slot : reached)
     if ((clause.over.empty() || named.contains(slot)) && !frozen.contains(slot)) result.insert(slot);
-  if (result.empty() && elaborator.diagnostics().error_count() == errors)
+  if (result.empty() && over_known)
     elaborator.diagnostics()
         .report(K::minimize_no_parameter, clause.cost->span)
         .note(reached.empty() ? "it must use an instance that this `train` block makes"

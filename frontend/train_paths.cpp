@@ -1,5 +1,7 @@
 #include "frontend/train_paths.h"
 
+#include <algorithm>
+
 namespace nnc::frontend {
 namespace {
 
@@ -70,6 +72,7 @@ std::set<int> resolve_path(Elaborator &elaborator, const Path &path, const Conte
     values.clear();
     for (const auto &[name, value] : parts)
       if (wanted->empty() || *wanted == name) values.push_back(value);
+    if (std::any_of(values.begin(), values.end(), [](const Value &value) { return value.poison(); })) return {}; // reported
     if (values.empty()) {
       const std::string where =
           i == 0 ? "no instance is bound to that name in this `train` block" : fmt::format("there is no part `{}`", *wanted);
@@ -77,10 +80,7 @@ std::set<int> resolve_path(Elaborator &elaborator, const Path &path, const Conte
     }
   }
   std::set<int> slots;
-  for (const Value &value : values) {
-    if (value.poison()) return {};
-    add_slots(elaborator, value, slots);
-  }
+  for (const Value &value : values) add_slots(elaborator, value, slots);
   return slots.empty() ? fail("it has none") : slots;
 }
 

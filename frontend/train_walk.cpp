@@ -1,5 +1,6 @@
 #include "frontend/train_walk.h"
 
+#include "frontend/ast_walk.h"
 #include "frontend/program_extract.h"
 
 #include <algorithm>
@@ -8,6 +9,25 @@ namespace nnc::frontend {
 namespace {
 
 using K = DiagnosticKind;
+
+/// The first sum over the mini-batch in a report's own expression, which means the whole pass there: a report averages over examples, so that
+/// `batch_mean(e)` itself is the average of e, and nothing else is.
+const Expr *sum_over_pass(const Expr &expr) {
+  const auto *call = std::get_if<CallExpr>(&expr.form);
+  const auto *callee = call ? std::get_if<NameExpr>(&call->callee->form) : nullptr;
+  const Expr *found = nullptr;
+  const auto visit = [&](const auto &part) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(part)>, Expr>)
+      if (const auto *name = std::get_if<NameExpr>(&part.form); name && !found)
+        if (name->name == "batch_mean" || name->name == "batch_sum") found = &part;
+    return !found;
+  };
+  if (callee && callee->name == "batch_mean")
+    walk(call->arguments, visit);
+  else
+    walk(expr, visit);
+  return found;
+}
 
 } // namespace
 
@@ -157,6 +177,9 @@ void TrainWalk::clause(const MinimizeClause &form, Span) {
 }
 
 void TrainWalk::clause(const ReportClause &form, Span) {
+  if (const Expr *sum = sum_over_pass(*form.value))
+    elaborator.unsupported(fmt::format("`{}` over the whole pass in a report", elaborator.source_map().text(sum->span)),
+                           sum->span, context());
   const Value value = elaborator.evaluate(*form.value, context());
   const auto report = scalar(*form.value, value, K::report_not_scalar, form.name.name);
   reports.push_back(

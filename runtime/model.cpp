@@ -35,6 +35,18 @@ nnc_call Model::call() const {
   return call;
 }
 
+void Model::run(nnc_entry entry, nnc_call &call) {
+  auto known = alone.find({entry, call.batch});
+  if (known != alone.end() && known->second) {
+    call.team = nullptr;
+    entry(&call, 0, 1);
+    return;
+  }
+  call.alone = 0;
+  team.run(entry, call);
+  alone[{entry, call.batch}] = call.alone != 0;
+}
+
 void Model::initialise() {
   prepare(about.init_arena, 1);
   nnc_call call = this->call();

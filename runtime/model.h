@@ -5,6 +5,8 @@
 #include "runtime/module.h"
 #include "runtime/team.h"
 
+#include <map>
+
 namespace nnc::runtime {
 
 /// a + b·B + c·B² for B = `batch`; throws Error where that does not fit.
@@ -24,7 +26,8 @@ public:
 
   /// A call with state, arena, settings and seed filled in; outputs, rows and the rest are the caller's.
   nnc_call call() const;
-  void run(nnc_entry entry, nnc_call &call) { team.run(entry, call); }
+  /// Runs the entry on the team, or on this thread alone where the entry has said that it has no work for more at this batch.
+  void run(nnc_entry entry, nnc_call &call);
 
   /// Parameters, states and optimizer states from `seed`.
   void initialise();
@@ -38,6 +41,7 @@ public:
 private:
   Memory state, arena;
   Team team;
+  std::map<std::pair<nnc_entry, int64_t>, bool> alone; // by entry and batch: what nnc_call::alone said
 };
 
 } // namespace nnc::runtime

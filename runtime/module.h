@@ -42,6 +42,8 @@ typedef struct nnc_call {
   int64_t total_steps; // what `steps` in the language reads
   int64_t epoch;       // from 0: what `epoch` in the language reads
   uint64_t seed;
+  int32_t alone; // written by thread 0: 1 where no kernel has work enough for several threads at this batch, so that one thread
+                 // may as well call the entry
 } nnc_call;
 
 typedef void (*nnc_entry)(nnc_call *, int thread, int threads);

@@ -121,6 +121,7 @@ struct WrongData {
 
 const std::string csv_fields =
     "  table = csv(\"points.data\", header = 0)\n  x: real[2]  = table[0..2]\n  y: index(3) = table[2]\n";
+const std::string list_fields = "  x: real[2]  = [[1, 2], [3, 4], [5, 6]]\n  y: index(3) = ";
 const std::string idx_fields = "  x: real[2]  = idx(\"points.data\") / 255\n  y: index(3) = idx(\"labels.data\")\n";
 const std::string npy_fields = "  x: real[2]  = npy(\"points.data\")\n  y: index(3) = npy(\"labels.data\")\n";
 
@@ -156,6 +157,8 @@ std::vector<WrongData> wrong_data(const TemporaryFolder &folder) {
        labels,
        {"points.data"}},
       {"a gzip file that is cut", idx_fields, zipped.substr(0, zipped.size() / 2), labels, {"points.data"}},
+      {"a label of a list that is too large", list_fields + "[0, 3, 1]\n", "", "", {"d.y", "3", "index(3)"}},
+      {"a list that is too short", list_fields + "[0, 1]\n", "", "", {"d.x", "3", "d.y", "2"}},
       {"fewer labels than images", idx_fields, images, idx_bytes({2}, {0, 1}), {"3", "2"}},
       {"images of another shape", idx_fields, idx_bytes({3, 3}, "abcdefghi"), labels, {"points.data", "3"}},
       {"a label of an idx file that is too large",

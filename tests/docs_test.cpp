@@ -1,0 +1,100 @@
+// The examples of the documentation: every block fenced ```nn is a file that `nnc check` accepts; every block fenced ```nn-error is one that it
+// refuses, with the first line of the block fenced ```text behind it, `name.nn:line:column: error: …`.
+
+#include "tests/command.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+using namespace nnc::test;
+
+namespace {
+
+/// What stands between two fences.
+struct Block {
+  std::string language; // behind the opening fence
+  std::string text;
+  int line = 0; // of the opening fence, from 1
+};
+
+constexpr std::string_view fence = "```";
+
+std::vector<Block> blocks_of(const std::string &path) {
+  std::vector<Block> blocks;
+  std::istringstream lines(read_text(path));
+  bool inside = false;
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.starts_with(fence)) {
+      inside = !inside;
+      if (inside) blocks.push_back({line.substr(fence.size()), "", number});
+    } else if (inside) {
+      blocks.back().text += line + "\n";
+    }
+  }
+  INFO(path << " has a block that is never closed");
+  CHECK_FALSE(inside);
+  return blocks;
+}
+
+/// README.md and all of docs/, sorted.
+std::vector<std::filesystem::path> documents() {
+  const std::filesystem::path root = NNC_SOURCE_DIR;
+  std::vector<std::filesystem::path> found = {root / "README.md"};
+  for (const auto &entry : std::filesystem::directory_iterator(root / "docs"))
+    if (entry.path().extension() == ".md") found.push_back(entry.path());
+  std::sort(found.begin() + 1, found.end());
+  return found;
+}
+
+Outcome check(const Block &block, const std::string &file, const TemporaryFolder &folder) {
+  write_text(folder / file, block.text);
+  return run_command({NNC_BINARY, "check", "--color=never", file}, folder, 20);
+}
+
+void accepts(const Block &block, const TemporaryFolder &folder) {
+  const Outcome outcome = check(block, "example.nn", folder);
+  INFO("nnc check says\n" << outcome.error << outcome.out);
+  CHECK(outcome.signal == 0);
+  CHECK(outcome.code == 0);
+}
+
+/// `said` begins with the message, which names the file.
+void refuses(const Block &block, const Block &said, const TemporaryFolder &folder) {
+  const std::string message = said.text.substr(0, said.text.find('\n'));
+  const size_t colon = message.find(':');
+  REQUIRE(colon != std::string::npos);
+  const Outcome outcome = check(block, message.substr(0, colon), folder);
+  INFO("expected\n" << message << "\nnnc check says\n" << outcome.error << outcome.out);
+  CHECK(outcome.code == 1);
+  CHECK(outcome.error.find(message + "\n") != std::string::npos);
+}
+
+} // namespace
+
+TEST_CASE("the examples of the documentation are what they say", "[docs]") {
+  TemporaryFolder folder;
+  std::filesystem::create_directory_symlink(std::filesystem::path(NNC_SOURCE_DIR) / "examples" / "data", folder / "data");
+  int examples = 0;
+  for (const std::filesystem::path &document : documents()) {
+    const std::vector<Block> blocks = blocks_of(document.string());
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      const Block &block = blocks[i];
+      INFO(document.string() << ":" << block.line);
+      if (block.language == "nn") {
+        accepts(block, folder);
+      } else if (block.language == "nn-error") {
+        REQUIRE(i + 1 < blocks.size());
+        REQUIRE(blocks[i + 1].language == "text");
+        refuses(block, blocks[i + 1], folder);
+      } else {
+        continue;
+      }
+      ++examples;
+    }
+  }
+  CHECK(examples > 20);
+}
