@@ -76,6 +76,7 @@ std::optional<std::string> read_file(const std::string &path) {
 }
 
 Compilation::Compilation(const CompileOptions &given) : options(given) {
+  if (options.real == "bf16") throw CommandError(2, "--real=bf16 is not supported yet");
   std::optional<std::string> text = read_file(options.file);
   if (!text) {
     std::error_code error;

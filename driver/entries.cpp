@@ -89,8 +89,13 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   for (PlaceId place : program.cost_places) made.cost_places.push_back(compilation.sources.describe(place));
   made.reports = program.report_names;
   for (const frontend::PredictionInfo &prediction : program.predictions)
-    made.predictions.push_back(
-        {prediction.name, prediction.type, stored_of(prediction.elem), prediction.shape, prediction.sources, {}, {}});
+    made.predictions.push_back({prediction.name,
+                                prediction.type,
+                                stored_of(prediction.elem),
+                                prediction.shape,
+                                prediction.sources,
+                                prediction.columns,
+                                {}});
   for (const frontend::SettingInfo &setting : program.settings) made.settings.push_back({setting.name, setting.value});
   made.validate_share = program.validate_share;
   made.validate_data = program.validate_data;

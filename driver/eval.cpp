@@ -143,6 +143,7 @@ int eval_function(const CompileOptions &options, const EvalOptions &eval) {
   for (const auto &[name, array] : values) types.push_back({name, array.elem, array.dims});
 
   auto function = compilation.elaborator->elaborate_function(*compilation.file, eval.function, types);
+  compilation.elaborator->finish(*compilation.file);
   if (compilation.report() || !function) return 1;
 
   std::vector<std::string> names;

@@ -23,6 +23,7 @@ using ir::NodeId;
 constexpr int64_t most_examples = 8;
 constexpr int64_t most_elements = 32; // of one parameter that are varied
 constexpr double allowed = 1e-6;
+constexpr int count_of_examples = -1; // slot of the argument that stands for it
 
 /// The graph of one cost over `examples` examples: inputs argument (sources, and what stop_gradient holds), tensors; the mean cost is
 /// result 0.
@@ -47,8 +48,10 @@ CostGraph cost_graph(const frontend::Program &program, int clause, int64_t examp
                              builder.constant({ir::Elem::f64, {}}, static_cast<double>(examples)));
   for (NodeId id = 0; id < graph.function.nodes.size(); ++id)
     if (graph.function[id].op == ir::Op::stop_gradient) graph.stopped.push_back(id);
-  for (ir::Input &input : graph.function.inputs)
+  for (ir::Input &input : graph.function.inputs) {
     if (input.kind == ir::InputKind::source) input.kind = ir::InputKind::argument;
+    if (input.kind == ir::InputKind::examples) input.kind = ir::InputKind::argument, input.slot = count_of_examples;
+  }
   return graph;
 }
 
@@ -82,13 +85,13 @@ ir::Function cost_alone(CostGraph graph, int first_argument) {
   return std::move(function);
 }
 
-/// The elements that are varied: those with the largest derivatives, and as many evenly spaced ones.
+/// The elements that are varied: those with the largest derivatives, and as many spread over the rest.
 std::vector<int64_t> sample(const Array &gradient) {
   std::vector<int64_t> order(gradient.values.size());
   std::iota(order.begin(), order.end(), 0);
   if (static_cast<int64_t>(order.size()) <= most_elements) return order;
   std::set<int64_t> chosen;
-  for (int64_t i = 0; i < most_elements / 2; ++i) chosen.insert(i * static_cast<int64_t>(order.size()) / (most_elements / 2));
+  for (int64_t i = 0; i < most_elements / 2; ++i) chosen.insert(static_cast<int64_t>(i * uint64_t{2654435761} % order.size()));
   auto larger = [&](int64_t a, int64_t b) { return std::fabs(gradient.values[a]) > std::fabs(gradient.values[b]); };
   std::partial_sort(order.begin(), order.begin() + most_elements, order.end(), larger);
   for (int64_t i = 0; i < most_elements && static_cast<int64_t>(chosen.size()) < most_elements; ++i) chosen.insert(order[i]);
@@ -162,7 +165,9 @@ bool check_clause(const Compilation &compilation, const frontend::Program &progr
   CostGraph graph = cost_graph(program, program.clauses[clause].cost, examples);
   const int first_stopped = static_cast<int>(program.sources.size());
   std::vector<Array> stopped;
+  const Array count{ir::Elem::i32, {}, {static_cast<double>(examples)}};
   auto value = [&](const ir::Input &input) -> const Array & {
+    if (input.slot == count_of_examples) return count;
     if (input.kind == ir::InputKind::tensor) return tensors[input.slot];
     return input.slot < first_stopped ? sources[input.slot] : stopped[input.slot - first_stopped];
   };

@@ -73,7 +73,7 @@ private:
   Activation activation;
   Context context;
   DataRow row;
-  std::map<int, const Expr *> lists; // the text of each source that is a list
+  std::map<int, const Expr *> lists;                       // the text of each source that is a list
   std::optional<std::pair<Identifier, size_t>> first_list; // the first of them: its entry and number of examples
 };
 
@@ -126,10 +126,10 @@ Value DataReader::entry_value(const DataEntry &entry) {
   info.place = elaborator.source_map().place(entry.value->span);
   info.source.format = SourceFormat::list;
   info.source.place = info.place;
-  const bool integers = entry.type && entry.type->name.name == "i32" &&
-                        std::all_of(rows->values.begin(), rows->values.end(), [](double value) {
-                          return value == std::floor(value) && std::abs(value) <= std::numeric_limits<int32_t>::max();
-                        });
+  const bool integers =
+      entry.type && entry.type->name.name == "i32" && std::all_of(rows->values.begin(), rows->values.end(), [](double value) {
+        return value == std::floor(value) && std::abs(value) <= std::numeric_limits<int32_t>::max();
+      });
   info.source.stored = integers ? Elem::i32 : elaborator.options().real;
   info.element = {integers ? ElementKind::i32 : ElementKind::real, {}, {}};
   info.source.row = rows->row;
@@ -168,7 +168,8 @@ bool DataReader::same_count(const DataEntry &entry, size_t count) {
   if (count == examples) return true;
   const std::string &name = block.name.name;
   elaborator
-      .report(K::data_counts_differ, entry.name.span, context, name + "." + entry.name.name, count, name + "." + first.name, examples)
+      .report(K::data_counts_differ, entry.name.span, context, name + "." + entry.name.name, count, name + "." + first.name,
+              examples)
       .note(first.span, "the other one is here");
   return false;
 }

@@ -169,8 +169,8 @@ Value Elaborator::call_function(const FunctionValue &function, std::vector<Evalu
     LiftArgument argument{value.node, std::vector<bool>(axes->size(), false)};
     for (size_t k = axes->size() - leaf.extra; k < axes->size(); ++k) argument.has_axis[k] = true;
     lift_arguments.push_back(std::move(argument));
-    locals.push_back(
-        {TensorValue{lifted.get(), lifted->add_argument(leaf.formal->name.name, ir_type(leaf.declared), value.node), leaf.declared}});
+    locals.push_back({TensorValue{lifted.get(), lifted->add_argument(leaf.formal->name.name, ir_type(leaf.declared), value.node),
+                                  leaf.declared}});
   }
   if (lifted) inside.frame = lifted.get();
   size_t next = 0;

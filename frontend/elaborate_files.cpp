@@ -54,6 +54,7 @@ Number number_of(std::string text) {
   return negative ? -value : value;
 }
 
+/// `path` as an `import` in `file` means it: relative to the folder of that file, not of the main one.
 std::string beside(const std::string &file, const std::string &path) {
   return (std::filesystem::path(file).parent_path() / path).lexically_normal().string();
 }
@@ -158,8 +159,9 @@ std::optional<Value> Elaborator::overridden(const Let &let) {
     if (name != let.name.name) continue;
     defines_used_.insert(name);
     if (std::holds_alternative<StringExpr>(let.value->form)) return Value{text};
-    if (text == "true" || text == "false") return Value{text == "true"};
     const bool truth = std::holds_alternative<BoolExpr>(let.value->form);
+    const bool number = std::holds_alternative<NumberExpr>(let.value->form);
+    if (!number && (text == "true" || text == "false")) return Value{text == "true"};
     if (!truth && is_number(text)) return Value{NumberValue{number_of(text)}};
     diagnostics_.report(K::define_value, let.name.span, name, text, name, truth ? "`true` or `false`" : "a number");
     return Value{};

@@ -11,7 +11,7 @@ using K = DiagnosticKind;
 
 namespace {
 
-/// Whether both are of one model with the same arguments, as far as those are numbers, bools and strings.
+/// Whether both are of one model with the same arguments. Of functions and models it is not told which; lists count as different.
 bool same_model(const Instance &a, const Instance &b) {
   const auto same = [](const auto &left, const auto &right) {
     const Value &x = left.second, &y = right.second;
@@ -19,7 +19,7 @@ bool same_model(const Instance &a, const Instance &b) {
       return number->number.text() == y.get<NumberValue>()->number.text();
     if (const auto *truth = x.template get<bool>(); truth && y.is<bool>()) return *truth == *y.get<bool>();
     if (const auto *text = x.template get<std::string>(); text && y.is<std::string>()) return *text == *y.get<std::string>();
-    return x.form.index() == y.form.index() && !x.is<NumberValue>();
+    return x.form.index() == y.form.index() && !x.is<ListValue>() && !x.is<TupleValue>();
   };
   return a.model == b.model && std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(), same);
 }
@@ -66,9 +66,11 @@ Value Elaborator::make_instance(const ModelValue &model, std::vector<EvaluatedAr
       if (i < given) instance->description += (i > 0 ? ", " : "") + short_text((*matched)[i].value);
     }
     instance->description = fmt::format("{}({})", declaration.name.name, instance->description);
-    if (const auto around = std::find_if(making_.begin(), making_.end(), [&](const Instance *other) { return same_model(*other, *instance); });
+    if (const auto around =
+            std::find_if(making_.begin(), making_.end(), [&](const Instance *other) { return same_model(*other, *instance); });
         around != making_.end()) {
-      report(K::model_of_itself, call, context, instance->description).note("a model can be a part of itself only with other arguments, as `depth - 1`, and an `if` that ends it");
+      report(K::model_of_itself, call, context, instance->description)
+          .note("a model can be a part of itself only with other arguments, as `depth - 1`, and an `if` that ends it");
       ok = false;
     }
   }

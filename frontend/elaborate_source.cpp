@@ -30,6 +30,7 @@ Value Elaborator::make_source(SourceFormat format, const std::vector<EvaluatedAr
     if (known.format == format && known.path == *path && known.header == info.source.header)
       return {SourceValue{static_cast<int>(i)}};
   }
+  // The path is relative to the main file's folder, also in an imported file: that is where the program looks for its data.
   if (options_.probe) info.header = options_.probe(format, *path, info.source.header);
   if (!info.header.error.empty()) {
     report(K::source_unreadable, arguments[0].span, context, *path, info.header.error);

@@ -360,8 +360,8 @@ private:
   std::map<const Let *, std::unique_ptr<LetState>> lets_;
   std::set<std::string> defines_used_;
   std::map<std::string, std::unique_ptr<DimName>> dim_names_;
-  std::vector<OpenCall> calls_;   // none may be entered again
-  std::set<Callee> called_;       // all that were elaborated
+  std::vector<OpenCall> calls_; // none may be entered again
+  std::set<Callee> called_;     // all that were elaborated
   std::vector<std::shared_ptr<Instance>> instances_;
   std::vector<const Instance *> making_; // whose members are being made: one of them within itself would have no end
   std::map<std::pair<uint32_t, uint32_t>, Binding> bindings_; // by file and offset

@@ -39,8 +39,7 @@ NodeId Frame::leaf(InputKind kind, int slot, const std::string &name, const ir::
 }
 
 NodeId Frame::add_argument(const std::string &name, const ir::Type &type, NodeId outer) {
-  const NodeId here =
-      builder_.input({InputKind::argument, static_cast<int>(function_.inputs.size()), name, ir::no_node}, type);
+  const NodeId here = builder_.input({InputKind::argument, static_cast<int>(function_.inputs.size()), name, ir::no_node}, type);
   if (outer != ir::no_node) lifted_[here] = outer;
   return here;
 }

@@ -16,9 +16,17 @@ std::string shape_text(const std::vector<int64_t> &shape) {
   return shape.empty() ? "numbers" : fmt::format("rows of shape [{}]", fmt::join(shape, ", "));
 }
 
-Rows read_source(const Source &source, const std::map<std::string, std::string> &paths) {
+/// Whether `--data NAME=` means the source: by its name, or by its block's where that has one file.
+bool is_named(const Source &source, const std::string &name, const Description &about) {
+  if (source.format == "list") return false;
+  if (source.name == name) return true;
+  auto in_block = [&](const Source &other) { return other.format != "list" && other.name.starts_with(name + "."); };
+  return in_block(source) && std::count_if(about.sources.begin(), about.sources.end(), in_block) == 1;
+}
+
+Rows read_source(const Source &source, const Description &about, const std::map<std::string, std::string> &paths) {
   if (source.format == "list") return rows_of_list(source);
-  auto given = paths.find(source.name);
+  auto given = std::find_if(paths.begin(), paths.end(), [&](const auto &path) { return is_named(source, path.first, about); });
   std::string path = given != paths.end()
                          ? given->second
                          : find_file(source.path, source.directory, fmt::format("; --data {}=PATH names another", source.name));
@@ -37,7 +45,7 @@ Rows read_source(const Source &source, const std::map<std::string, std::string> 
 
 void check_names(const Description &about, const std::map<std::string, std::string> &paths) {
   for (const auto &[name, path] : paths) {
-    auto is_it = [&](const Source &source) { return source.name == name && source.format != "list"; };
+    auto is_it = [&](const Source &source) { return is_named(source, name, about); };
     if (std::any_of(about.sources.begin(), about.sources.end(), is_it)) continue;
     std::vector<std::string> names;
     for (const Source &source : about.sources)
@@ -64,7 +72,7 @@ Dataset::Dataset(const Description &about, const std::map<std::string, std::stri
   check_names(about, paths);
   rows.resize(about.sources.size());
   for (size_t i = 0; i < rows.size(); i++)
-    if (needed[i]) rows[i] = read_source(about.sources[i], paths);
+    if (needed[i]) rows[i] = read_source(about.sources[i], about, paths);
   for (const Data &clause : about.data) {
     const Rows *first = nullptr;
     for (int index : clause.sources) {

@@ -35,7 +35,7 @@ std::string run_check(const std::filesystem::path &path, std::set<DiagnosticKind
   SourceMap sources;
   Diagnostics diagnostics(sources);
   ElaboratorOptions with = options();
-  if (path.stem() == "unknown_define") with.defines = {{"widht", "3"}};
+  if (path.stem() == "unknown_define") with.defines = {{"widht", "3"}, {"depth", "1-2"}, {"quick", "yes"}, {"name", "3"}};
   Elaborator elaborator(sources, diagnostics, std::move(with));
   const FileScope *file = elaborator.load(path.filename().string(), golden::read_file(path));
   elaborator.finish(*file);
