@@ -62,14 +62,8 @@ public:
     kernel_.contraction->a = access(*memory_.view(operands[0].node), operands[0].index);
     kernel_.contraction->b = access(*memory_.view(operands[1].node), operands[1].index);
     for (const Member &member : group.members) {
-      ValueId value = member.node == root ? emit({.code = Code::accumulator,
-                                                  .elem = node.type.elem,
-                                                  .operands = {},
-                                                  .random = {},
-                                                  .access = {},
-                                                  .place = node.place},
-                                                 true)
-                                          : root_value(member);
+      ValueId value =
+          member.node == root ? emit(instruction(Code::accumulator, node.type.elem, node.place), true) : root_value(member);
       store_member(member, value);
     }
     return finish(lists, root);
@@ -123,13 +117,9 @@ public:
     for (int64_t axis = 0; axis < batch; ++axis) add_strided(target, at[axis], strides[axis]);
     for (size_t axis = index_rank; axis < updates.size(); ++axis)
       add_strided(target, at[axis], strides[batch + 1 + axis - index_rank]);
-    emit({.code = Code::store_add,
-          .elem = node.type.elem,
-          .operands = {update},
-          .random = {},
-          .access = target,
-          .place = node.place},
-         true);
+    Instruction added = store_of(update, node.type.elem, std::move(target), node.place);
+    added.code = Code::store_add;
+    emit(std::move(added), true);
     AxisLists lists;
     for (int axis : group.outer) lists.outer.push_back(to_size(updates[axis]));
     for (int axis : group.inner) lists.inner.push_back(to_size(updates[axis]));
@@ -171,12 +161,7 @@ private:
     const Node &node = function_[member.node];
     if (node.op == Op::reduce || node.op == Op::argreduce || node.op == Op::dot) {
       std::vector<int> axes = node.op == Op::dot ? dot_axes() : group_->kernel_axes();
-      Instruction made{.code = node.op == Op::argreduce ? Code::argreduce : Code::reduce,
-                       .elem = node.type.elem,
-                       .operands = {},
-                       .random = {},
-                       .access = {},
-                       .place = node.place};
+      Instruction made = instruction(node.op == Op::argreduce ? Code::argreduce : Code::reduce, node.type.elem, node.place);
       for (const At &at : root_operands(function_, member.node))
         made.operands.push_back(value({at.node, rename_axes(at.index, axes)}));
       if (auto *reduce = std::get_if<ir::ReduceAttributes>(&node.attributes)) made.reduce = reduce->kind;
@@ -201,16 +186,9 @@ private:
     return made;
   }
 
-  ValueId load(const At &at) { return load_view(*memory_.view(at.node), at.index, at.node); }
-
-  ValueId load_view(const MemoryView &view, const Index &index, NodeId id) {
-    return emit({.code = Code::load,
-                 .elem = function_.type(id).elem,
-                 .operands = {},
-                 .random = {},
-                 .access = access(view, index),
-                 .place = function_[id].place},
-                is_inner(index));
+  ValueId load(const At &at) {
+    const Node &node = function_[at.node];
+    return emit(load_of(node.type.elem, access(*memory_.view(at.node), at.index), node.place), is_inner(at.index));
   }
 
   ValueId compute(const At &at) {
@@ -231,13 +209,7 @@ private:
     }
     std::vector<At> operands = operands_at(function_, at);
     if (std::holds_alternative<ir::View>(record(node.op).kernel)) return operands.empty() ? load(at) : value(operands[0]);
-    Instruction made{.code = Code::scalar,
-                     .elem = node.type.elem,
-                     .op = node.op,
-                     .operands = {},
-                     .random = {},
-                     .access = {},
-                     .place = node.place};
+    Instruction made = scalar_of(node.op, node.type.elem, {}, node.place);
     for (const At &operand : operands) made.operands.push_back(value(operand));
     if (auto *random = std::get_if<ir::RandomAttributes>(&node.attributes)) made.random = *random;
     return emit(std::move(made), inner);
@@ -256,34 +228,21 @@ private:
       if (layout_.data == 0) return affine(at.index[0], at.node); // without data: the place in the batch
       return row_number(0, at.index[0], at.node);
     case ir::InputKind::setting: {
-      Instruction made{.code = Code::load,
-                       .elem = Elem::f64,
-                       .operands = {},
-                       .random = {},
-                       .access = {memory_.settings(), input.slot, {}, {}},
-                       .place = node.place};
-      return converted(emit(std::move(made), false), node.type.elem, at.node);
+      Access setting{memory_.settings(), input.slot, {}, {}};
+      return converted(emit(load_of(Elem::f64, setting, node.place), false), node.type.elem, at.node);
     }
     case ir::InputKind::argument: throw ir::InternalError("an entry has no arguments");
     default: break;
     }
-    ValueId made = emit({.code = Code::call_value,
-                         .elem = Elem::i32,
-                         .operands = {},
-                         .input = input.kind,
-                         .random = {},
-                         .access = {},
-                         .place = node.place},
-                        false);
-    return converted(made, node.type.elem, at.node);
+    Instruction made = instruction(Code::call_value, Elem::i32, node.place);
+    made.input = input.kind;
+    return converted(emit(std::move(made), false), node.type.elem, at.node);
   }
 
   ValueId row_number(int table, const Affine &row, NodeId id) {
     Access rows{memory_.row_table(table), 0, {}, {}};
     add_strided(rows, row, 1);
-    return emit(
-        {.code = Code::load, .elem = Elem::i32, .operands = {}, .random = {}, .access = rows, .place = function_[id].place},
-        is_inner({row}));
+    return emit(load_of(Elem::i32, rows, function_[id].place), is_inner({row}));
   }
 
   ValueId gather(const At &at) {
@@ -297,47 +256,30 @@ private:
     fixed.insert(fixed.end(), at.index.begin() + index_rank, at.index.end());
     Access target = access(table, fixed);
     target.indirect.emplace_back(row, table.strides[batch]);
-    return emit({.code = Code::load, .elem = node.type.elem, .operands = {}, .random = {}, .access = target, .place = node.place},
-                is_inner(at.index));
+    return emit(load_of(node.type.elem, target, node.place), is_inner(at.index));
   }
 
   ValueId constant(Elem elem, double number, NodeId id) {
-    return emit({.code = Code::constant,
-                 .elem = elem,
-                 .operands = {},
-                 .value = number,
-                 .random = {},
-                 .access = {},
-                 .place = function_[id].place},
-                false);
+    Instruction made = instruction(Code::constant, elem, function_[id].place);
+    made.value = number;
+    return emit(std::move(made), false);
   }
 
   ValueId converted(ValueId from, Elem elem, NodeId id) {
     if (kernel_.values[from].elem == elem) return from;
-    return emit({.code = Code::scalar,
-                 .elem = elem,
-                 .op = Op::convert,
-                 .operands = {from},
-                 .random = {},
-                 .access = {},
-                 .place = function_[id].place},
-                in_stage(from));
+    return emit(scalar_of(Op::convert, elem, {from}, function_[id].place), in_stage(from));
   }
 
   /// constant + Σ coefficient·axis as an i32 value.
   ValueId affine(const Affine &index, NodeId id) {
     bool inner = is_inner({index});
     PlaceId place = function_[id].place;
-    auto scalar = [&](Op op, ValueId a, ValueId b) {
-      return emit(
-          {.code = Code::scalar, .elem = Elem::i32, .op = op, .operands = {a, b}, .random = {}, .access = {}, .place = place},
-          inner);
-    };
+    auto scalar = [&](Op op, ValueId a, ValueId b) { return emit(scalar_of(op, Elem::i32, {a, b}, place), inner); };
     ValueId sum = -1;
     for (auto [axis, coefficient] : index.terms) {
-      ValueId term =
-          emit({.code = Code::axis, .elem = Elem::i32, .operands = {}, .axis = axis, .random = {}, .access = {}, .place = place},
-               inner);
+      Instruction loop = instruction(Code::axis, Elem::i32, place);
+      loop.axis = axis;
+      ValueId term = emit(std::move(loop), inner);
       if (coefficient != 1) term = scalar(Op::mul, term, constant(Elem::i32, static_cast<double>(coefficient), id));
       sum = sum < 0 ? term : scalar(Op::add, sum, term);
     }
@@ -361,8 +303,7 @@ private:
       if (axis == 0 && view.rows >= 0) {
         Access rows{memory_.row_table(view.rows), 0, {}, {}};
         add_strided(rows, index[0], 1);
-        ValueId row = emit({.code = Code::load, .elem = Elem::i32, .operands = {}, .random = {}, .access = rows, .place = {}},
-                           is_inner({index[0]}));
+        ValueId row = emit(load_of(Elem::i32, rows, {}), is_inner({index[0]}));
         made.indirect.emplace_back(row, view.strides[0]);
       } else {
         add_strided(made, index[axis], view.strides[axis]);
@@ -399,14 +340,7 @@ private:
     Elem elem = function_.type(id).elem;
     if ((counted || output.kind == ir::OutputKind::check) && elem != Elem::f64) {
       elem = Elem::f64;
-      made = put({.code = Code::scalar,
-                  .elem = elem,
-                  .op = Op::convert,
-                  .operands = {made},
-                  .random = {},
-                  .access = {},
-                  .place = function_[id].place},
-                 stage);
+      made = put(scalar_of(Op::convert, elem, {made}, function_[id].place), stage);
     }
     if (counted) target.constant = target.constant + Size(output.slot);
     store_at(made, elem, buffer, target, id, stage);
@@ -414,13 +348,7 @@ private:
 
   void store_at(ValueId made, Elem elem, BufferId buffer, Access target, NodeId id, int stage) {
     target.buffer = buffer;
-    put({.code = Code::store,
-         .elem = elem,
-         .operands = {made},
-         .random = {},
-         .access = std::move(target),
-         .place = function_[id].place},
-        stage);
+    put(store_of(made, elem, std::move(target), function_[id].place), stage);
   }
 
   // Placement.

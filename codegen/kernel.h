@@ -36,14 +36,14 @@ enum class Space : uint8_t {
 struct Buffer {
   Space space = Space::arena;
   int number = 0;
-  Size offset;              // bytes from the start of the space (state: constant)
+  Size offset;                   // bytes from the start of the space (state: constant)
   ir::Elem elem = ir::Elem::f32; // stored element; bool is a byte of 0 or 1
   Size elements;
-  std::string label;        // for printing: `%12`, `hidden.weight`
+  std::string label; // for printing: `%12`, `hidden.weight`
 };
 
 using BufferId = int;
-using ValueId = int;        // of an instruction: its number in the kernel, over all stages
+using ValueId = int; // of an instruction: its number in the kernel, over all stages
 
 /// The element of a buffer that an instruction touches: constant + Σ stride·axis + Σ stride·value, in elements of the buffer. Axes are the
 /// kernel's outer ones followed by the stage's own (for a contraction's operands: outer, m, n, k…).
@@ -55,12 +55,12 @@ struct Access {
 };
 
 enum class Code : uint8_t {
-  constant,    // `value`
-  axis,        // i32: the loop variable of axis `axis` (outer axes first, then the stage's)
-  call_value,  // i32: `input` is one of seed_low, seed_high, step, total_steps, epoch, examples
-  load,        // `access`
-  scalar,      // `op` of `operands`: an elementwise operation of ir/ops.def, or random_bits with `random`; `elem` is the result's
-  reduce,      // `reduce` over the stage's axes of operands[0]; for add, mul of operands[1] is fused: Σ fma(operands[0], operands[1])
+  constant,   // `value`
+  axis,       // i32: the loop variable of axis `axis` (outer axes first, then the stage's)
+  call_value, // i32: `input` is one of seed_low, seed_high, step, total_steps, epoch, examples
+  load,       // `access`
+  scalar,     // `op` of `operands`: an elementwise operation of ir/ops.def, or random_bits with `random`; `elem` is the result's
+  reduce, // `reduce` over the stage's axes of operands[0]; for add, mul of operands[1] is fused: Σ fma(operands[0], operands[1])
   argreduce,   // i32: linear index over the stage's axes of the first max or min of operands[0]
   accumulator, // a contraction's sum for this (m, n)
   store,       // operands[0] to `access`
@@ -80,6 +80,28 @@ struct Instruction {
   Access access;
   PlaceId place;
 };
+
+/// Instructions with what their code needs, the rest left as it is.
+inline Instruction instruction(Code code, ir::Elem elem, PlaceId place) {
+  Instruction made;
+  made.code = code, made.elem = elem, made.place = place;
+  return made;
+}
+inline Instruction load_of(ir::Elem elem, Access access, PlaceId place) {
+  Instruction made = instruction(Code::load, elem, place);
+  made.access = std::move(access);
+  return made;
+}
+inline Instruction store_of(ValueId value, ir::Elem elem, Access access, PlaceId place) {
+  Instruction made = instruction(Code::store, elem, place);
+  made.operands = {value}, made.access = std::move(access);
+  return made;
+}
+inline Instruction scalar_of(ir::Op op, ir::Elem elem, std::vector<ValueId> operands, PlaceId place) {
+  Instruction made = instruction(Code::scalar, elem, place);
+  made.op = op, made.operands = std::move(operands);
+  return made;
+}
 
 struct Stage {
   std::vector<Size> axes;
@@ -102,25 +124,25 @@ enum class Lanes : uint8_t {
 };
 
 struct Kernel {
-  std::string name;                 // `k3_map`, unique in the entry
+  std::string name; // `k3_map`, unique in the entry
   std::vector<Size> axes;
   std::vector<Stage> stages;
   std::vector<Instruction> values;
   std::optional<Contraction> contraction;
   Lanes lanes = Lanes::outer;
-  bool barrier_before = true;       // it reads or overwrites what a kernel since the last barrier wrote or read
-  PlaceId place;                    // the node that it was made for
+  bool barrier_before = true; // it reads or overwrites what a kernel since the last barrier wrote or read
+  PlaceId place;              // the node that it was made for
 };
 
 struct Entry {
-  std::string name;                 // train, evaluate, …: the function `nnc_<name>`
+  std::string name; // train, evaluate, …: the function `nnc_<name>`
   std::vector<Buffer> buffers;
   std::vector<Kernel> kernels;
   Size arena_bytes;
   std::vector<std::vector<double>> constants;
-  bool steps = false;               // `train`: the kernels run nnc_call::steps times, with rows, costs, reports and step advanced
-  int costs = 0, reports = 0;       // per step
-  int data = 0;                     // number of row tables
+  bool steps = false;         // `train`: the kernels run nnc_call::steps times, with rows, costs, reports and step advanced
+  int costs = 0, reports = 0; // per step
+  int data = 0;               // number of row tables
 };
 
 std::string print(const Kernel &, const std::vector<Buffer> &);

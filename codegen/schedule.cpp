@@ -112,11 +112,8 @@ Kernel copy_kernel(BufferId from, BufferId to, const std::vector<Buffer> &buffer
   Kernel kernel;
   kernel.axes = {buffers[from].elements};
   kernel.place = place;
-  Instruction load{
-      .code = Code::load, .elem = buffers[from].elem, .operands = {}, .random = {}, .access = {from, 0, {1}, {}}, .place = place};
-  Instruction store{
-      .code = Code::store, .elem = buffers[to].elem, .operands = {0}, .random = {}, .access = {to, 0, {1}, {}}, .place = place};
-  kernel.values = {load, store};
+  kernel.values = {load_of(buffers[from].elem, {from, 0, {1}, {}}, place),
+                   store_of(0, buffers[to].elem, {to, 0, {1}, {}}, place)};
   kernel.stages = {Stage{{}, {0, 1}}};
   return kernel;
 }

@@ -27,16 +27,6 @@ ir::Elem elem_of(runtime::Stored stored) {
   return ir::Elem::f32;
 }
 
-const char *format_name(frontend::SourceFormat format) {
-  switch (format) {
-  case frontend::SourceFormat::csv: return "csv";
-  case frontend::SourceFormat::idx: return "idx";
-  case frontend::SourceFormat::npy: return "npy";
-  case frontend::SourceFormat::list: return "list";
-  }
-  return "";
-}
-
 /// Whether `path`, links followed, lies in the folder `root`.
 bool inside(const fs::path &path, const fs::path &root) {
   fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(root));
@@ -64,6 +54,16 @@ frontend::SourceHeader probe_file(const std::string &directory, const std::strin
 }
 
 } // namespace
+
+const char *format_name(frontend::SourceFormat format) {
+  switch (format) {
+  case frontend::SourceFormat::csv: return "csv";
+  case frontend::SourceFormat::idx: return "idx";
+  case frontend::SourceFormat::npy: return "npy";
+  case frontend::SourceFormat::list: return "list";
+  }
+  return "";
+}
 
 std::optional<std::string> read_file(const std::string &path) {
   std::error_code error;

@@ -31,16 +31,6 @@ const char *kind_name(frontend::TensorKind kind) {
   return "";
 }
 
-const char *format_name(frontend::SourceFormat format) {
-  switch (format) {
-  case frontend::SourceFormat::csv: return "csv";
-  case frontend::SourceFormat::idx: return "idx";
-  case frontend::SourceFormat::npy: return "npy";
-  case frontend::SourceFormat::list: return "list";
-  }
-  return "";
-}
-
 std::vector<int64_t> counts(const ir::Shape &shape) {
   std::vector<int64_t> result;
   for (const ir::Extent &extent : shape) result.push_back(extent.count);
@@ -61,6 +51,7 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   made.nnc = NNC_VERSION;
   made.model = compilation.name;
   made.file = compilation.options.file;
+  made.directory = compilation.directory;
   made.real = compilation.options.real;
   made.cpu = compilation.options.cpu;
   made.state_bytes = layout.state_bytes;

@@ -170,6 +170,7 @@ Value Elaborator::evaluate_pipe(const PipeStage &stage, Value value, Span value_
     }
     return value;
   }
+  if (!stage.callee) return {}; // what could not be parsed
   const Value callee = evaluate(*stage.callee, context);
   std::vector<EvaluatedArgument> arguments = evaluate_arguments(stage.arguments, context);
   if (value.poison() || callee.poison()) return {};

@@ -36,6 +36,8 @@ ir::Function over_examples(const ir::Function &function, const std::vector<bool>
   const std::vector<ir::NodeId> nodes = passes::inline_function(builder, batch, arguments);
   for (size_t i = 0; i < nodes.size(); ++i)
     builder.output({batch.outputs[i].kind, batch.outputs[i].slot, batch.outputs[i].name, nodes[i]});
+  for (ir::Node &node : result.nodes) // left where nothing varies by example: an example alone is its whole mini-batch
+    if (node.op == ir::Op::batch_sum || node.op == ir::Op::batch_broadcast) node.op = ir::Op::copy;
   return result;
 }
 

@@ -28,20 +28,22 @@ struct OptimizerUse::Scopes {
   Frame frame;
   Scope fixed, values;
   Activation activation;
+  PlaceId caller; // the optimizer's call
   Type parameter;
   ir::Type type;                  // of the parameter
   std::map<int, double> settings; // values by the formal's number
 
-  Scopes(const std::string &name, const FileScope *file, const Type &parameter, ir::Elem real)
-      : frame(root, name), fixed(file), values(file), activation{Elaborator::hash_path(0, "optimizer " + name, 0), 0, 0},
-        parameter(parameter), type{real, {}} {
+  Scopes(const OptimizerUse &of, const Type &parameter)
+      : frame(root, of.name()), fixed(of.declared_in), values(of.declared_in),
+        activation{Elaborator::hash_path(0, "optimizer " + of.name(), 0), 0, 0},
+        caller(of.elaborator.source_map().place(of.use->span)), parameter(parameter), type{of.elaborator.options().real, {}} {
     root.training = true;
     for (const Dim &dim : parameter.dims) type.dims.push_back({dim.value, false});
   }
   TensorValue leaf(InputKind kind, int slot, const std::string &name) {
     return {&frame, frame.leaf(kind, slot, name, type), parameter};
   }
-  Context in(Scope &scope, PlaceId caller = {}) { return {&frame, &scope, &activation, caller, nullptr}; }
+  Context in(Scope &scope) { return {&frame, &scope, &activation, caller, nullptr}; }
 };
 
 OptimizerUse::OptimizerUse(Elaborator &elaborator, const OptimizerCall &call, const FileScope &file, std::string prefix)
@@ -62,7 +64,8 @@ OptimizerUse::OptimizerUse(Elaborator &elaborator, const OptimizerCall &call, co
 
 bool OptimizerUse::bind_arguments(Scopes &scopes) {
   Scope caller(file);
-  const Context outside = scopes.in(caller);
+  Context outside = scopes.in(caller);
+  outside.caller = {};
   const auto arguments = elaborator.match_arguments(declaration->formals, elaborator.evaluate_arguments(use->arguments, outside),
                                                     name(), use->span, declaration->name.span, scopes.fixed, outside, true);
   if (!arguments) return false;
@@ -90,7 +93,7 @@ bool OptimizerUse::bind_arguments(Scopes &scopes) {
 
 void OptimizerUse::check_arguments() {
   if (!found()) return;
-  Scopes scopes(name(), declared_in, {{ElementKind::real, {}, {}}, {}}, elaborator.options().real);
+  Scopes scopes(*this, {{ElementKind::real, {}, {}}, {}});
   bind_arguments(scopes);
 }
 
@@ -129,7 +132,7 @@ void OptimizerUse::run(const Stmt &statement, Scopes &scopes, Scope &scope) {
 
 std::optional<OptimizerRule> OptimizerUse::rule(const Type &parameter, Settings &settings) {
   OptimizerRule rule;
-  Scopes scopes(name(), declared_in, parameter, elaborator.options().real);
+  Scopes scopes(*this, parameter);
   if (!bind_arguments(scopes)) return std::nullopt;
   const TensorValue p = scopes.leaf(InputKind::argument, parameter_argument, "p");
   scopes.values.locals["p"] = {{p}, declaration->name.span, true};

@@ -150,7 +150,6 @@ void ProgramBuilder::build_initialise() {
 }
 
 std::optional<Program> ProgramBuilder::build() {
-  errors_before = elaborator.diagnostics().error_count();
   build_training();
   if (failed()) return std::nullopt;
   // `training` decides what is there, so that validation and predictions have graphs of their own.
@@ -188,12 +187,10 @@ std::optional<Program> ProgramBuilder::build() {
 }
 
 std::optional<Program> build_program(Elaborator &elaborator, const FileScope &file, const std::string &train_name) {
-  const size_t errors = elaborator.diagnostics().error_count();
   const Train *train = find_train(elaborator, file, train_name);
   if (!train) return std::nullopt;
   TrainClauses clauses = sort_clauses(elaborator, *train, file);
-  std::optional<Program> program = ProgramBuilder(elaborator, std::move(clauses)).build();
-  return elaborator.diagnostics().error_count() == errors ? std::move(program) : std::nullopt;
+  return ProgramBuilder(elaborator, std::move(clauses)).build();
 }
 
 } // namespace nnc::frontend

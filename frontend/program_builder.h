@@ -24,7 +24,7 @@ private:
   };
   using Outputs = std::vector<ir::Output>;
 
-  bool failed() const { return elaborator.diagnostics().error_count() > errors_before; }
+  bool failed() const { return elaborator.diagnostics().error_count() > 0; }
   void build_training();
 
   // Tensors (program_build.cpp).
@@ -57,7 +57,6 @@ private:
 
   Elaborator &elaborator;
   TrainClauses clauses;
-  size_t errors_before = 0;
   std::unique_ptr<TrainWalk> training, validation, prediction;
   Program program;
   Settings settings;

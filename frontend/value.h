@@ -41,18 +41,18 @@ enum class ElementKind : uint8_t { boolean, index, i32, real };
 /// An index of index notation, `i` of `z[i] = …`. Its extent may become known only where it is first used alone as a subscript.
 struct IndexVariable {
   std::string name;
-  Span span;           // where it is introduced
+  Span span; // where it is introduced
   bool known = false;
-  bool given = false;  // by a range, not by a subscript
+  bool given = false; // by a range, not by a subscript
   Dim extent;
-  Span known_by;       // the range or the subscript that gave the extent
+  Span known_by; // the range or the subscript that gave the extent
 };
 
 /// The element of a tensor. An index has its limit; that of an IndexVariable is read from it.
 struct Element {
   ElementKind kind = ElementKind::real;
-  Dim limit;                                  // index(limit)
-  std::shared_ptr<IndexVariable> variable;    // set for an index of index notation and plain names of it
+  Dim limit;                               // index(limit)
+  std::shared_ptr<IndexVariable> variable; // set for an index of index notation and plain names of it
 };
 
 /// `real`, `index(10)`.
@@ -72,22 +72,47 @@ struct TensorValue {
   Type type;
 };
 
-struct Poison {};                                                                     // reported already
-struct NumberValue { Number number; const DimName *name = nullptr; };
-struct TupleValue { std::shared_ptr<const std::vector<Value>> items; };
-struct ListValue { std::shared_ptr<const std::vector<Value>> items; };
-struct SlotValue { int slot; };                                                       // a parameter or state of an instance: Elaborator::tensors
+struct Poison {}; // reported already
+struct NumberValue {
+  Number number;
+  const DimName *name = nullptr;
+};
+struct TupleValue {
+  std::shared_ptr<const std::vector<Value>> items;
+};
+struct ListValue {
+  std::shared_ptr<const std::vector<Value>> items;
+};
+struct SlotValue {
+  int slot;
+}; // a parameter or state of an instance: Elaborator::tensors
 /// An instance; `values` holds, by slot, what its parameters are where they are not the stored ones (`net - 0.1 * grad(cost, net)`).
-struct InstanceValue { std::shared_ptr<Instance> instance; std::shared_ptr<const std::map<int, TensorValue>> values; };
-struct FunctionValue { const Function *declaration; const FileScope *scope; InstanceValue self; }; // `self` of a model's function
-struct ModelValue { const Model *declaration; const FileScope *scope; };
-struct BuiltinValue { const Builtin *builtin; };
-struct SourceValue { int source; };                                                   // Elaborator::sources; as a tensor it is one example's row
-struct RecordValue { std::shared_ptr<const std::map<std::string, Value>> fields; };   // `ALIAS` of `data NAME as ALIAS`
+struct InstanceValue {
+  std::shared_ptr<Instance> instance;
+  std::shared_ptr<const std::map<int, TensorValue>> values;
+};
+struct FunctionValue {
+  const Function *declaration;
+  const FileScope *scope;
+  InstanceValue self;
+}; // `self` of a model's function
+struct ModelValue {
+  const Model *declaration;
+  const FileScope *scope;
+};
+struct BuiltinValue {
+  const Builtin *builtin;
+};
+struct SourceValue {
+  int source;
+}; // Elaborator::sources; as a tensor it is one example's row
+struct RecordValue {
+  std::shared_ptr<const std::map<std::string, Value>> fields;
+}; // `ALIAS` of `data NAME as ALIAS`
 
 struct Value {
-  std::variant<Poison, TensorValue, NumberValue, bool, std::string, TupleValue, ListValue, SlotValue, InstanceValue, FunctionValue, ModelValue,
-               BuiltinValue, SourceValue, RecordValue>
+  std::variant<Poison, TensorValue, NumberValue, bool, std::string, TupleValue, ListValue, SlotValue, InstanceValue,
+               FunctionValue, ModelValue, BuiltinValue, SourceValue, RecordValue>
       form;
 
   template <typename T> const T *get() const { return std::get_if<T>(&form); }
@@ -102,12 +127,12 @@ Value list(std::vector<Value>);
 struct Instance {
   const Model *model = nullptr;
   const FileScope *scope = nullptr;
-  std::string path;                         // `net.hidden`
-  std::string description;                  // `Dense(32, 10)`
-  Span made;                                // the call that made it
-  std::map<std::string, Value> arguments;   // compile-time parameters
-  std::map<std::string, Value> members;     // parameters and states are SlotValues
-  std::vector<std::string> order;           // of members, as in the text
+  std::string path;                                  // `net.hidden`
+  std::string description;                           // `Dense(32, 10)`
+  Span made;                                         // the call that made it
+  std::map<std::string, Value> arguments;            // compile-time parameters
+  std::map<std::string, Value> members;              // parameters and states are SlotValues
+  std::vector<std::string> order;                    // of members, as in the text
   std::map<std::string, const Function *> functions; // "" is the one without a name
 };
 

@@ -82,7 +82,7 @@ struct IndexMap {
 struct ScalarBody {}; // elementwise: codegen/scalar.cpp has its code by Op
 struct View {
   std::optional<IndexMap> (*map)(const Node &, const Type &operand);
-};                   // affine; nullopt: needs its operand in memory (reshape that merges)
+}; // affine; nullopt: needs its operand in memory (reshape that merges)
 struct OwnKernel {}; // reduce, dot, gather, …: codegen has a kernel kind for it
 struct Leaf {};
 struct AcrossExamples {}; // gone when the mini-batch is lifted, whether or not an operand varies
