@@ -6,7 +6,7 @@
 function(nnc_runtime_object target file)
   add_library(${target}_parts OBJECT ${ARGN})
   target_compile_definitions(${target}_parts PRIVATE FMT_HEADER_ONLY NNC_VERSION="${PROJECT_VERSION}")
-  target_compile_options(${target}_parts PRIVATE -Wall -Wextra -ffunction-sections -fdata-sections -fno-pie)
+  target_compile_options(${target}_parts PRIVATE -O2 -Wall -Wextra -ffunction-sections -fdata-sections -fno-pie)
   target_include_directories(${target}_parts PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
   foreach(name crt1.o crti.o crtbeginT.o crtend.o crtn.o libstdc++.a libz.a libm.a libc.a libgcc.a libgcc_eh.a)
     execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=${name} OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
