@@ -1,5 +1,6 @@
 // The straight-line code of a stage, for the points of a block.
 
+#include "codegen/cost.h"
 #include "codegen/lower.h"
 
 #include "ir/builder.h"
@@ -13,24 +14,6 @@ int kernel_lanes(const Kernel &kernel, const Processor &target) {
   bool f32 = false, f64 = false;
   for (const Instruction &i : kernel.values) f32 |= i.elem == ir::Elem::f32, f64 |= i.elem == ir::Elem::f64;
   return target.lanes(f64 && !f32 ? 8 : 4);
-}
-
-static double scalar_cost(Op op) {
-  switch (op) {
-  case Op::exp:
-  case Op::log:
-  case Op::tanh:
-  case Op::erf: return 16;
-  case Op::sin:
-  case Op::cos:
-  case Op::tan:
-  case Op::pow: return 40;
-  case Op::random_bits: return 60;
-  case Op::div:
-  case Op::sqrt: return 5;
-  case Op::rsqrt: return 10;
-  default: return 1;
-  }
 }
 
 double code_cost(const Kernel &kernel, const Stage &stage) {

@@ -1,5 +1,6 @@
 #include "codegen/memory.h"
 
+#include "codegen/cost.h"
 #include "codegen/expression.h"
 
 #include <fmt/format.h>
@@ -10,28 +11,6 @@ namespace {
 using ir::Node;
 using ir::NodeId;
 using ir::Op;
-
-/// Rough cost of an operation for each element, in simple vector instructions: what it takes to compute a value again.
-int scalar_cost(Op op) {
-  switch (op) {
-  case Op::exp:
-  case Op::log:
-  case Op::tanh:
-  case Op::erf: return 16;
-  case Op::sin:
-  case Op::cos:
-  case Op::tan:
-  case Op::pow: return 30;
-  case Op::div:
-  case Op::sqrt:
-  case Op::rsqrt: return 6;
-  case Op::random_bits: return 60;
-  case Op::copy:
-  case Op::stop_gradient:
-  case Op::barrier: return 0;
-  default: return 1;
-  }
-}
 
 bool is_scalar(const Node &node) {
   return std::holds_alternative<ir::ScalarBody>(record(node.op).kernel) || node.op == Op::random_bits;
