@@ -51,6 +51,9 @@ template <ir::ReduceKind kind> Value argument_of(const BuiltinCall &call) {
   return call.result(call.build().argreduce(kind, x.node, static_cast<int64_t>(last)), type);
 }
 
+/// Called by its own name it never comes here: the walk elaborates its argument apart (elaborate_adjoint.cpp).
+Value as_it_is(const BuiltinCall &call) { return call.arguments[0].value; }
+
 Value grad(const BuiltinCall &call) { return call.gradient(); }
 
 Value uniform(const BuiltinCall &call) {
@@ -109,6 +112,7 @@ constexpr Builtin reductions[] = {
 };
 
 constexpr Builtin others[] = {
+    {"checkpoint", "e", 1, 1, as_it_is, "e, computed again in the backward pass instead of kept"},
     {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
     {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
     {"normal", "shape…", 0, -1, normal, "draws of the standard normal distribution"},
@@ -128,7 +132,6 @@ constexpr Builtin others[] = {
     {"sort", "", 0, -1, not_yet, "a vector in ascending order"},
     {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},
     {"jacobian", "", 0, -1, not_yet, "the derivatives of a vector"},
-    {"checkpoint", "", 0, -1, not_yet, "e, computed again in the backward pass"},
     {"batch", "", 0, -1, not_yet, "all examples' e"},
     {"conv2d", "", 0, -1, not_yet, "the convolution of an image"},
     {"max_pool2d", "", 0, -1, not_yet, "the largest of each window"},
