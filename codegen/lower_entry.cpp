@@ -3,8 +3,8 @@
 // A kernel whose work is small runs on thread 0 alone. A barrier stands before a kernel only if one that the plan asked for is due since the
 // last and another thread has or had a part: between kernels of thread 0 alone the program's order is enough.
 
-#include "codegen/contraction_plan.h"
 #include "codegen/lower.h"
+#include "codegen/lower_places.h"
 
 #include "runtime/module.h"
 
@@ -14,40 +14,39 @@ namespace nnc::codegen {
 
 using llvm::Value;
 
-llvm::Function *lower_kernel(llvm::Module &module, const Processor &target, const Entry &entry, const Kernel &kernel,
-                             const std::vector<Value *> &constants, Sharing &sharing) {
-  Kernel turned;
-  bool turns = kernel.contraction && is_better_turned(kernel, target);
-  if (turns) turned = turn_contraction(kernel);
-  KernelFunction f(module, target, entry, turns ? turned : kernel, constants);
-  kernel.contraction ? lower_contraction(f, sharing) : lower_nest(f, sharing);
+void lower_kernel(llvm::Module &module, const Processor &target, const KernelForm &form) {
+  KernelFunction f(module, target, form);
+  form.kernel.contraction ? lower_contraction(f) : lower_nest(f);
   f.finish();
-  return f.function;
 }
 
 namespace {
 
 class EntryFunction {
 public:
-  EntryFunction(llvm::Module &, const Processor &, const Entry &);
+  EntryFunction(llvm::Module &, const Processor &, const Entry &, const std::vector<KernelForm> &,
+                const std::vector<KernelCall> &);
   void emit();
 
 private:
   struct Part {
     llvm::Function *function;
+    size_t kernel; // number in the entry
     bool barrier_before;
-    Sharing sharing;
+    const Sharing &sharing;
     Value *extent = nullptr;
     Value *is_shared = nullptr; // i1: each thread has a share; else thread 0 has all
     Value *meets = nullptr;     // i1: a barrier stands before it
   };
 
-  void add_constants(llvm::Module &);
   llvm::BasicBlock *block() { return llvm::BasicBlock::Create(b_.getContext(), "", function_); }
   Value *field(size_t offset, llvm::Type *);
   Value *slot(size_t offset);
   Value *size(const Size &);
   void plan();
+  void call(const Part &part, Value *turn, Value *first, Value *last) {
+    b_.CreateCall(part.function, {call_, places_.of(b_, part.kernel), examples_, turn, first, last});
+  }
   void run_alone(Value *turn);
   void run_share(Value *turn);
   void barrier() { b_.CreateCall(barrier_, {team_}); }
@@ -62,18 +61,17 @@ private:
   llvm::Function *function_ = nullptr;
   Value *call_, *thread_, *threads_, *examples_, *team_ = nullptr;
   llvm::FunctionCallee barrier_;
-  std::vector<Value *> constants_;
+  Places places_;
   std::vector<Part> parts_;
   double least_shared_work_;
 };
 
-EntryFunction::EntryFunction(llvm::Module &module, const Processor &target, const Entry &entry)
-    : entry_(entry), b_(module.getContext()), least_shared_work_(target.least_shared_work) {
-  add_constants(module);
-  for (const Kernel &kernel : entry.kernels) {
-    Part part{nullptr, kernel.barrier_before, {}};
-    part.function = lower_kernel(module, target, entry, kernel, constants_, part.sharing);
-    parts_.push_back(std::move(part));
+EntryFunction::EntryFunction(llvm::Module &module, const Processor &target, const Entry &entry,
+                             const std::vector<KernelForm> &forms, const std::vector<KernelCall> &calls)
+    : entry_(entry), b_(module.getContext()), places_(module, entry, calls), least_shared_work_(target.least_shared_work) {
+  for (size_t kernel = 0; kernel < calls.size(); ++kernel) {
+    const KernelForm &form = forms[calls[kernel].form];
+    parts_.push_back({kernel_function(module, form), kernel, entry.kernels[kernel].barrier_before, form.sharing});
   }
   llvm::Type *i32 = b_.getInt32Ty();
   function_ = llvm::Function::Create(llvm::FunctionType::get(b_.getVoidTy(), {b_.getPtrTy(), i32, i32}, false),
@@ -82,35 +80,6 @@ EntryFunction::EntryFunction(llvm::Module &module, const Processor &target, cons
   if (!target.features.empty()) function_->addFnAttr("target-features", target.features);
   barrier_ = module.getOrInsertFunction("nnc_barrier", b_.getVoidTy(), b_.getPtrTy());
   call_ = function_->getArg(0), thread_ = function_->getArg(1), threads_ = function_->getArg(2);
-}
-
-/// The values in the element that they are stored in.
-static llvm::Constant *constant_array(llvm::LLVMContext &context, const std::vector<double> &values, ir::Elem elem) {
-  auto array = [&](auto zero) {
-    std::vector<decltype(zero)> typed;
-    for (double value : values) typed.push_back(static_cast<decltype(zero)>(value));
-    return llvm::ConstantDataArray::get(context, typed);
-  };
-  switch (elem) {
-  case ir::Elem::boolean:
-  case ir::Elem::u8: return array(uint8_t{});
-  case ir::Elem::i32: return array(int32_t{});
-  case ir::Elem::f32: return array(float{});
-  case ir::Elem::f64: return array(double{});
-  }
-  return nullptr;
-}
-
-void EntryFunction::add_constants(llvm::Module &module) {
-  for (size_t number = 0; number < entry_.constants.size(); ++number) {
-    ir::Elem elem = ir::Elem::f64; // that of the buffers that read it
-    for (const Buffer &buffer : entry_.buffers)
-      if (buffer.space == Space::constant && buffer.number == static_cast<int>(number)) elem = buffer.elem;
-    llvm::Constant *data = constant_array(b_.getContext(), entry_.constants[number], elem);
-    auto *global = new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data);
-    global->setAlignment(llvm::Align(64));
-    constants_.push_back(global);
-  }
 }
 
 Value *EntryFunction::slot(size_t offset) { return b_.CreateConstInBoundsGEP1_64(b_.getInt8Ty(), call_, offset); }
@@ -146,7 +115,7 @@ void EntryFunction::plan() {
 }
 
 void EntryFunction::run_alone(Value *turn) {
-  for (const Part &part : parts_) b_.CreateCall(part.function, {call_, examples_, turn, b_.getInt64(0), part.extent});
+  for (const Part &part : parts_) call(part, turn, b_.getInt64(0), part.extent);
 }
 
 void EntryFunction::run_share(Value *turn) {
@@ -164,7 +133,7 @@ void EntryFunction::run_share(Value *turn) {
       };
       Value *first = b_.CreateSelect(part.is_shared, bound(thread), b_.getInt64(0));
       Value *last = b_.CreateSelect(part.is_shared, bound(b_.CreateAdd(thread, b_.getInt64(1))), part.extent);
-      b_.CreateCall(part.function, {call_, examples_, turn, first, last});
+      call(part, turn, first, last);
     });
   }
 }
@@ -240,6 +209,7 @@ void EntryFunction::emit() {
   b_.SetInsertPoint(block());
   examples_ = field(offsetof(nnc_call, batch), b_.getInt64Ty());
   team_ = field(offsetof(nnc_call, team), b_.getPtrTy());
+  places_.emit(b_, call_, examples_);
   plan();
   Value *any_shared = b_.getFalse();
   for (const Part &part : parts_) any_shared = b_.CreateOr(any_shared, part.is_shared);
@@ -272,8 +242,9 @@ void EntryFunction::emit() {
 
 } // namespace
 
-void lower_entry(llvm::Module &module, const Processor &target, const Entry &entry) {
-  EntryFunction(module, target, entry).emit();
+void lower_entry(llvm::Module &module, const Processor &target, const Entry &entry, const std::vector<KernelForm> &forms,
+                 const std::vector<KernelCall> &calls) {
+  EntryFunction(module, target, entry, forms, calls).emit();
 }
 
 } // namespace nnc::codegen
