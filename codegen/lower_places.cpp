@@ -1,5 +1,6 @@
 #include "codegen/lower_places.h"
 
+#include "codegen/lower_blocks.h"
 #include "ir/builder.h"
 #include "runtime/module.h"
 
@@ -40,7 +41,6 @@ Places::Places(llvm::Module &module, const Entry &entry, const std::vector<Kerne
     constants_.push_back(constant_data(module, constant_array(module.getContext(), entry.constants[number], elem)));
   }
   for (const KernelCall &call : calls) {
-    first_.push_back(rows_.size());
     for (BufferId id : call.buffers) rows_.push_back({start_of(entry.buffers[id]), entry.buffers[id].offset.c});
     for (uint64_t path : call.paths) rows_.push_back({0, {static_cast<int64_t>(path), 0, 0}});
   }
@@ -73,46 +73,49 @@ Value *Places::start(llvm::IRBuilder<> &b, Value *call, const Buffer &buffer) co
   throw ir::InternalError("a buffer in no space");
 }
 
+/// A small network's call is short; there each place has code of its own.
+static constexpr size_t longest_unrolled = 256;
+
 void Places::emit(llvm::IRBuilder<> &b, Value *call, Value *examples) {
   if (rows_.empty()) return;
   llvm::Type *i64 = b.getInt64Ty();
-  Value *starts = b.CreateAlloca(i64, b.getInt64(starts_.size() + 1));
-  array_ = b.CreateAlloca(i64, b.getInt64(rows_.size()));
-  b.CreateStore(b.getInt64(0), starts);
-  for (size_t number = 0; number < starts_.size(); ++number)
-    b.CreateStore(b.CreatePtrToInt(start(b, call, *starts_[number]), i64), b.CreateConstInBoundsGEP1_64(i64, starts, number + 1));
+  std::vector<Value *> starts = {b.getInt64(0)};
+  for (const Buffer *buffer : starts_) starts.push_back(b.CreatePtrToInt(start(b, call, *buffer), i64));
+  array_ = emit_local(b, i64, rows_.size());
+  if (rows_.size() > longest_unrolled) return emit_from_table(b, starts, examples);
+  for (size_t number = 0; number < rows_.size(); ++number) {
+    const auto &[start, c] = rows_[number];
+    Value *place = b.CreateAdd(starts[start], b.getInt64(c[0])), *power = examples;
+    for (int degree = 1; degree < 3; ++degree, power = b.CreateMul(power, examples))
+      if (c[degree] != 0) place = b.CreateAdd(place, b.CreateMul(power, b.getInt64(c[degree])));
+    b.CreateStore(place, b.CreateConstInBoundsGEP1_64(i64, array_, number));
+  }
+}
 
+void Places::emit_from_table(llvm::IRBuilder<> &b, const std::vector<Value *> &starts, Value *examples) {
+  llvm::Type *i64 = b.getInt64Ty();
+  Value *array = emit_local(b, i64, starts.size());
+  for (size_t number = 0; number < starts.size(); ++number)
+    b.CreateStore(starts[number], b.CreateConstInBoundsGEP1_64(i64, array, number));
   std::vector<uint64_t> flat;
   for (const Row &row : rows_) {
     flat.push_back(row.start);
     for (int64_t coefficient : row.c) flat.push_back(static_cast<uint64_t>(coefficient));
   }
   Value *table = constant_data(module_, llvm::ConstantDataArray::get(b.getContext(), flat));
-  constexpr uint64_t width = sizeof(Row) / sizeof(uint64_t);
-
-  llvm::BasicBlock *before = b.GetInsertBlock();
-  llvm::Function *function = before->getParent();
-  auto *body = llvm::BasicBlock::Create(b.getContext(), "places", function);
-  auto *after = llvm::BasicBlock::Create(b.getContext(), "", function);
-  b.CreateBr(body);
-  b.SetInsertPoint(body);
-  llvm::PHINode *index = b.CreatePHI(i64, 2);
-  index->addIncoming(b.getInt64(0), before);
-  Value *row = b.CreateInBoundsGEP(i64, table, b.CreateMul(index, b.getInt64(width)));
-  auto column = [&](uint64_t number) -> Value * { return b.CreateLoad(i64, b.CreateConstInBoundsGEP1_64(i64, row, number)); };
-  Value *place = b.CreateAdd(b.CreateMul(examples, column(3)), column(2));
-  place = b.CreateAdd(b.CreateMul(examples, place), column(1));
-  place = b.CreateAdd(place, b.CreateLoad(i64, b.CreateInBoundsGEP(i64, starts, column(0))));
-  b.CreateStore(place, b.CreateInBoundsGEP(i64, array_, index));
-  Value *next = b.CreateAdd(index, b.getInt64(1));
-  index->addIncoming(next, body);
-  b.CreateCondBr(b.CreateICmpULT(next, b.getInt64(rows_.size())), body, after);
-  b.SetInsertPoint(after);
+  emit_each(b, rows_.size(), [&](Value *index) {
+    Value *row = b.CreateInBoundsGEP(i64, table, b.CreateMul(index, b.getInt64(sizeof(Row) / sizeof(uint64_t))));
+    auto column = [&](uint64_t number) -> Value * { return b.CreateLoad(i64, b.CreateConstInBoundsGEP1_64(i64, row, number)); };
+    Value *place = b.CreateAdd(b.CreateMul(examples, column(3)), column(2));
+    place = b.CreateAdd(b.CreateMul(examples, place), column(1));
+    place = b.CreateAdd(place, b.CreateLoad(i64, b.CreateInBoundsGEP(i64, array, column(0))));
+    b.CreateStore(place, b.CreateInBoundsGEP(i64, array_, index));
+  });
 }
 
-Value *Places::of(llvm::IRBuilder<> &b, size_t kernel) const {
+Value *Places::at(llvm::IRBuilder<> &b, Value *number) const {
   if (rows_.empty()) return llvm::ConstantPointerNull::get(b.getPtrTy());
-  return b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), array_, first_[kernel]);
+  return b.CreateInBoundsGEP(b.getInt64Ty(), array_, number);
 }
 
 } // namespace nnc::codegen

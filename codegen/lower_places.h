@@ -1,5 +1,6 @@
 #pragma once
-// The places of an entry's kernels: one array, which each thread fills when the entry is called from a table of constants.
+// The places of an entry's kernels: one array, which each thread fills when the entry is called, from a table of constants where it
+// is long.
 
 #include "codegen/kernel_form.h"
 
@@ -12,10 +13,10 @@ class Places {
 public:
   Places(llvm::Module &, const Entry &, const std::vector<KernelCall> &);
 
-  /// Fills the array; into the first block of the entry's function.
+  /// Fills the array.
   void emit(llvm::IRBuilder<> &, llvm::Value *call, llvm::Value *examples);
-  /// Where those of a kernel begin, in code after `emit`.
-  llvm::Value *of(llvm::IRBuilder<> &, size_t kernel) const;
+  /// The address of place `number`, in code after `emit`; kernels' places follow each other in the order of the calls.
+  llvm::Value *at(llvm::IRBuilder<> &, llvm::Value *number) const;
 
 private:
   /// A place is start + c[0] + c[1]·B + c[2]·B²; a path has 0 for its start.
@@ -24,6 +25,7 @@ private:
     std::array<int64_t, 3> c;
   };
 
+  void emit_from_table(llvm::IRBuilder<> &, const std::vector<llvm::Value *> &starts, llvm::Value *examples);
   uint64_t start_of(const Buffer &);
   llvm::Value *start(llvm::IRBuilder<> &, llvm::Value *call, const Buffer &) const;
 
@@ -31,7 +33,6 @@ private:
   const Entry &entry_;
   std::vector<const Buffer *> starts_; // one buffer of each stretch of memory; start number n is that of starts_[n - 1]
   std::vector<Row> rows_;
-  std::vector<size_t> first_; // by kernel
   std::vector<llvm::Value *> constants_;
   llvm::Value *array_ = nullptr;
 };

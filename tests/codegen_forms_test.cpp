@@ -3,6 +3,7 @@
 #include "codegen/compile.h"
 #include "codegen/kernel_form.h"
 #include "runtime/module.h"
+#include "runtime/team.h"
 
 #include <catch2/catch.hpp>
 
@@ -117,6 +118,41 @@ TEST_CASE("what no instruction uses and what moves on with each step do not tell
   Entry train = entry_of("train", {rows, scratch(0, Elem::i32)}, {copy}), evaluate = train;
   train.steps = true, evaluate.name = "evaluate";
   CHECK(forms_of({train, evaluate}) == std::vector<int>{0, 0});
+}
+
+TEST_CASE("a long entry computes from tables what a short one has in its code", "[forms]") {
+  // Kernel i adds buffer i + 1 to the sum so far.
+  constexpr int kernels = 150, examples = 5;
+  const Size B = Size::power(1, 1);
+  Entry entry;
+  entry.name = "train", entry.steps = true;
+  for (int i = 0; i <= 2 * kernels; ++i)
+    entry.buffers.push_back({Space::arena, 0, B * Size(64 * i), Elem::f32, B * Size(16), "b"});
+  entry.arena_bytes = B * Size(64 * (2 * kernels + 1));
+  for (int i = 0; i < kernels; ++i) {
+    std::string name = "k" + std::to_string(i);
+    Kernel kernel = sum(name.c_str(), i == 0 ? 0 : kernels + i, i + 1, kernels + i + 1);
+    kernel.axes = {B * Size(16)};
+    entry.kernels.push_back(std::move(kernel));
+  }
+  CHECK(kernel_forms(std::vector<Entry>{entry}, processor({"x86-64-v3"})).forms.size() == 1);
+  for (int threads : {1, 2}) {
+    std::vector<float> arena((2 * kernels + 1) * 16 * examples);
+    for (size_t i = 0; i < arena.size(); ++i) arena[i] = static_cast<float>(i % 7);
+    std::vector<float> expected = arena;
+    auto at = [&](int buffer, int i) { return static_cast<size_t>(buffer) * 16 * examples + i; };
+    for (int kernel = 0; kernel < kernels; ++kernel)
+      for (int i = 0; i < 16 * examples; ++i)
+        expected[at(kernels + kernel + 1, i)] = expected[at(kernel == 0 ? 0 : kernels + kernel, i)] + expected[at(kernel + 1, i)];
+    int32_t stop = 0;
+    nnc_call call{};
+    call.arena = reinterpret_cast<unsigned char *>(arena.data());
+    call.batch = examples, call.steps = 2, call.stop = &stop;
+    Loaded loaded({{entry}, "{}"}, {"native", 0});
+    runtime::Team(threads).run(reinterpret_cast<nnc_entry>(loaded.entry("train")), call);
+    CHECK(call.done == 2);
+    CHECK(arena == expected);
+  }
 }
 
 TEST_CASE("draws of different paths share their code and draw different numbers", "[forms]") {
