@@ -2,7 +2,7 @@
 // Reverse-mode differentiation: the chain rule backwards over the graph, by each operation's adjoint rule. The result is ordinary nodes of
 // the same graph, so that it nests.
 
-#include "ir/builder.h"
+#include "ir/op.h"
 
 #include <span>
 
@@ -13,5 +13,8 @@ namespace nnc::passes {
 /// Contributions are added in the order of descending user, so that the result does not depend on anything but the graph.
 /// Integer and bool nodes, comparisons, floor, sign, stop_gradient and draws stop it.
 std::vector<ir::NodeId> differentiate(ir::Builder &, ir::NodeId y, ir::NodeId seed, std::span<const ir::NodeId> xs);
+
+/// The same for several y with a seed each: ∂(Σ seed·y)/∂x.
+std::vector<ir::NodeId> differentiate(ir::Builder &, std::span<const ir::Seed>, std::span<const ir::NodeId> xs);
 
 } // namespace nnc::passes
