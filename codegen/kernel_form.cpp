@@ -47,7 +47,7 @@ public:
     }
     for (FormBuffer &buffer : form.buffers)
       for (BufferId other : call.buffers)
-        buffer.apart.push_back(codegen::apart(entry.buffers[call.buffers[&buffer - form.buffers.data()]], entry.buffers[other]));
+        buffer.apart.push_back(codegen::apart(memory_of(entry.buffers, call.buffers[&buffer - form.buffers.data()]), memory_of(entry.buffers, other)));
     form.paths = static_cast<int>(call.paths.size());
   }
 

@@ -219,6 +219,24 @@ NodeId sum_of_dots(Builder &b, NodeId id) {
   return b.dot(operands[0], operands[1], d);
 }
 
+/// Σ over batch axes of a scatter_add: they are more axes of its index.
+NodeId sum_of_scatters(Builder &b, NodeId id) {
+  const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
+  const NodeId scatter = b.function()[id].operands[0];
+  if (kind != ReduceKind::add || axes.empty() || b.function()[scatter].op != Op::scatter_add) return no_node;
+  const auto [batch, size] = attributes<GatherAttributes>(b.function(), scatter);
+  if (axes.back() >= batch) return no_node;
+  const std::vector<NodeId> operands = b.function()[scatter].operands;
+  auto moved = [&](NodeId x) { // the batch axes that stay, those that are summed, the rest
+    Axes order = picked(all_axes(static_cast<int>(batch)), [&](int64_t axis) { return !holds(axes, axis); });
+    order.insert(order.end(), axes.begin(), axes.end());
+    for (int64_t axis = batch; axis < b.type(x).rank(); ++axis) order.push_back(axis);
+    return std::is_sorted(order.begin(), order.end()) ? x : b.transpose(x, order);
+  };
+  const NodeId index = moved(operands[0]), updates = moved(operands[1]);
+  return b.scatter_add(index, updates, batch - static_cast<int64_t>(axes.size()), size);
+}
+
 /// A dot that contracts nothing is a product of broadcasts, which fuses, and which a sum around it may contract.
 NodeId outer_product(Builder &b, NodeId id) {
   const auto d = attributes<DotAttributes>(b.function(), id);
@@ -244,6 +262,7 @@ constexpr Rule rules[] = {
     {Op::dot, "outer product", outer_product},
     {Op::reduce, "sum of a product", sum_of_product},
     {Op::reduce, "sum of dots", sum_of_dots},
+    {Op::reduce, "sum of scatters", sum_of_scatters},
 };
 
 } // namespace

@@ -5,6 +5,7 @@
 
 namespace nnc::passes {
 
+ir::Function loops(const ir::Function &);
 ir::Function simplify(const ir::Function &);
 ir::Function fold(const ir::Function &);
 ir::Function cse(const ir::Function &);
