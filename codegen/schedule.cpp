@@ -3,7 +3,9 @@
 #include "ir/builder.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <queue>
 
 namespace nnc::codegen {
 
@@ -61,21 +63,25 @@ public:
     }
     return false;
   }
-  /// Of all that are ready always the one that was made first.
+  /// Of all that are ready always the one that was made first. O(e log n).
   std::vector<int> sorted() const {
-    std::vector<int> result;
-    std::vector<bool> done(after_.size(), false);
-    while (result.size() < after_.size()) {
-      size_t before = result.size();
-      for (size_t kernel = 0; kernel < after_.size(); ++kernel) {
-        if (done[kernel] || !std::all_of(after_[kernel].begin(), after_[kernel].end(), [&](int other) { return done[other]; }))
-          continue;
-        done[kernel] = true;
-        result.push_back(static_cast<int>(kernel));
-        break;
-      }
-      if (result.size() == before) throw ir::InternalError("kernels depend on each other in a circle");
+    std::vector<std::vector<int>> later(after_.size());
+    std::vector<size_t> waits_for;
+    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+    for (size_t kernel = 0; kernel < after_.size(); ++kernel) {
+      for (int earlier : after_[kernel]) later[earlier].push_back(static_cast<int>(kernel));
+      waits_for.push_back(after_[kernel].size());
+      if (after_[kernel].empty()) ready.push(static_cast<int>(kernel));
     }
+    std::vector<int> result;
+    while (!ready.empty()) {
+      int kernel = ready.top();
+      ready.pop();
+      result.push_back(kernel);
+      for (int next : later[kernel])
+        if (--waits_for[next] == 0) ready.push(next);
+    }
+    if (result.size() < after_.size()) throw ir::InternalError("kernels depend on each other in a circle");
     return result;
   }
 
@@ -153,16 +159,20 @@ void schedule(Entry &entry) {
         if (!writes_too) order.add(writer, static_cast<int>(kernel));
     }
 
+  std::map<int, std::vector<int>> readers_of; // by tensor; a kernel once for each buffer of it that it reads
+  for (size_t kernel = 0; kernel < count; ++kernel)
+    for (BufferId buffer : traffic[kernel].reads)
+      if (entry.buffers[buffer].space == Space::state)
+        readers_of[entry.buffers[buffer].number].push_back(static_cast<int>(kernel));
+
   std::vector<Kernel> copies;
   for (size_t kernel = 0; kernel < count; ++kernel)
     for (BufferId buffer : std::vector<BufferId>(traffic[kernel].writes.begin(), traffic[kernel].writes.end())) {
       if (entry.buffers[buffer].space != Space::state) continue;
       const int tensor = entry.buffers[buffer].number;
       std::vector<int> readers;
-      for (size_t other = 0; other < count; ++other)
-        for (BufferId read : traffic[other].reads)
-          if (other != kernel && entry.buffers[read].space == Space::state && entry.buffers[read].number == tensor)
-            readers.push_back(static_cast<int>(other));
+      for (int other : readers_of[tensor])
+        if (other != static_cast<int>(kernel)) readers.push_back(other);
       bool free = in_place(entry.kernels[kernel], entry.buffers, tensor) &&
                   std::none_of(readers.begin(), readers.end(),
                                [&](int reader) { return order.depends(reader, static_cast<int>(kernel)); });
