@@ -1,6 +1,7 @@
 #include "codegen/kernel_form.h"
 
 #include "codegen/contraction_plan.h"
+#include "ir/op.h"
 
 #include <algorithm>
 #include <unordered_map>
@@ -33,21 +34,21 @@ Size bytes_per_turn(const Entry &entry, Space space) {
 /// Takes a kernel apart into its form and its places.
 class Abstraction {
 public:
-  Abstraction(const Entry &entry, Kernel whole) : entry_(entry), from_(std::move(whole)), numbers_(from_.values.size(), -1) {
-    const Kernel &kernel = from_;
+  Abstraction(const Entry &entry, const Kernel &kernel) : entry_(entry), from_(kernel), numbers_(kernel.values.size(), -1) {
     Kernel &to = form.kernel;
     to.name = kernel.name, to.axes = kernel.axes, to.lanes = kernel.lanes, to.place = kernel.place;
     for (const Stage &stage : kernel.stages) {
       to.stages.push_back({stage.axes, {}});
-      for (ValueId id : stage.code) to.stages.back().code.push_back(value(id));
+      for (ValueId id : stage.code)
+        if (kernel.values[id].code != Code::constant) put(id);
     }
     if ((to.contraction = kernel.contraction)) {
       renumber(to.contraction->a);
       renumber(to.contraction->b);
     }
-    for (FormBuffer &buffer : form.buffers)
+    for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
-        buffer.apart.push_back(codegen::apart(memory_of(entry.buffers, call.buffers[&buffer - form.buffers.data()]), memory_of(entry.buffers, other)));
+        form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
     form.paths = static_cast<int>(call.paths.size());
   }
 
@@ -74,18 +75,32 @@ private:
     for (auto &[index, stride] : access.indirect) index = value(index);
   }
 
+  /// The new number of a value. Constants, which common subexpressions make one for all blocks of a network and so put anywhere, stand before
+  /// their first use.
   ValueId value(ValueId id) {
-    if (numbers_[id] >= 0) return numbers_[id];
+    if (numbers_[id] < 0) from_.values[id].code == Code::constant ? put(id) : append(id);
+    return numbers_[id];
+  }
+
+  void put(ValueId id) {
+    append(id);
+    form.kernel.stages.back().code.push_back(numbers_[id]);
+  }
+
+  void append(ValueId id) {
     Instruction made = from_.values[id];
+    if (made.code == Code::scalar && made.operands.size() == 2 && ir::record(made.op).commutative &&
+        from_.values[made.operands[0]].code == Code::constant)
+      std::swap(made.operands[0], made.operands[1]);
     for (ValueId &operand : made.operands) operand = value(operand);
     if (made.code == Code::load || made.code == Code::store || made.code == Code::store_add) renumber(made.access);
     if (made.op == ir::Op::random_bits) made.random.path = number_in(call.paths, made.random.path);
     form.kernel.values.push_back(std::move(made));
-    return numbers_[id] = static_cast<ValueId>(form.kernel.values.size()) - 1;
+    numbers_[id] = static_cast<ValueId>(form.kernel.values.size()) - 1;
   }
 
   const Entry &entry_;
-  const Kernel from_;
+  const Kernel &from_;
   std::vector<ValueId> numbers_; // by old number; -1: not met yet
 };
 
@@ -133,14 +148,13 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
     std::vector<KernelCall> &calls = made.calls.emplace_back();
     for (const Kernel &kernel : entry.kernels) {
       bool turns = kernel.contraction && is_better_turned(kernel, target);
-      Abstraction parts(entry, turns ? turn_contraction(kernel) : kernel);
+      const Kernel lowered = turns ? turn_contraction(kernel) : kernel;
+      Abstraction parts(entry, lowered);
+      if (!lowered.contraction) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));
-      if (is_new) {
-        const Kernel &form = parts.form.kernel;
-        parts.form.sharing = form.contraction ? contraction_sharing(form, target) : nest_sharing(form, target);
-        made.forms.push_back(std::move(parts.form));
-      }
+      if (is_new) made.forms.push_back(std::move(parts.form));
       parts.call.form = found->second;
+      parts.call.sharing = lowered.contraction ? contraction_sharing(lowered, target) : nest_sharing(lowered, target);
       calls.push_back(std::move(parts.call));
     }
   }

@@ -1,7 +1,8 @@
 #pragma once
 // Equal kernels once. The blocks of a network are the same kernels at other places, and evaluate and predict repeat train's forward pass. A
-// form is a kernel without its places: buffers and values are numbered in the order of their use, and a draw names its path by number. One
-// function of machine code is made for each form; a kernel is a call of it with the places that are its own.
+// form is a kernel without its places: buffers and values are numbered in the order of their use, a draw names its path by number, and of the
+// extent that threads share only what code depends on is left. One function of machine code is made for each form; a kernel is a call of it with
+// the places and the share that are its own.
 
 #include "codegen/kernel.h"
 #include "codegen/sharing.h"
@@ -22,7 +23,6 @@ struct KernelForm {
   Kernel kernel; // named after the first kernel that has the form; RandomAttributes::path is a number
   std::vector<FormBuffer> buffers;
   int paths = 0;
-  Sharing sharing;
 };
 
 /// A kernel of an entry as a call of its form.
@@ -30,6 +30,7 @@ struct KernelCall {
   int form = 0;
   std::vector<BufferId> buffers; // of the entry, by number in the form
   std::vector<uint64_t> paths;   // likewise
+  Sharing sharing;
 };
 
 struct KernelForms {

@@ -14,6 +14,7 @@ namespace {
 struct Shape {
   int width = 1, vectors = 1;
   int64_t step() const { return int64_t{width} * vectors; }
+  bool operator==(const Shape &) const = default;
 };
 
 /// Few vectors for long code; none that would be empty.
@@ -38,12 +39,14 @@ Shape outer_shape(const Kernel &kernel, const Processor &target) {
   return lane_shape(kernel, target, kernel.axes.back(), kernel_cost(kernel));
 }
 
+constexpr int64_t enough_to_share = 32; // points of an axis
+
 /// The first axis that gives threads enough to do, else the longest.
 size_t axis_to_share(const Kernel &kernel) {
   size_t best = 0;
   for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
     const Size &extent = kernel.axes[axis];
-    if (!extent.is_constant() || extent.c[0] >= 32) return axis;
+    if (!extent.is_constant() || extent.c[0] >= enough_to_share) return axis;
     if (extent.c[0] > kernel.axes[best].c[0]) best = axis;
   }
   return best;
@@ -195,6 +198,20 @@ Sharing nest_sharing(const Kernel &kernel, const Processor &target) {
   sharing.extent = kernel.axes[axis];
   if (axis + 1 == kernel.axes.size()) sharing.granule = outer_shape(kernel, target).step();
   return sharing;
+}
+
+void forget_shared_extent(Kernel &kernel, const Processor &target) {
+  if (kernel.axes.empty()) return;
+  size_t axis = axis_to_share(kernel);
+  Size &extent = kernel.axes[axis];
+  const Size old = extent;
+  const Shape shape = outer_shape(kernel, target);
+  int64_t step = axis + 1 == kernel.axes.size() ? shape.step() : 1;
+  if (!old.is_constant())
+    extent = Size::power(1, 1);
+  else if (old.c[0] >= std::max(step, enough_to_share)) // whole blocks and perhaps a rest
+    extent = (enough_to_share + step - 1) / step * step + (old.c[0] % step != 0);
+  if (axis_to_share(kernel) != axis || outer_shape(kernel, target) != shape) extent = old;
 }
 
 void lower_nest(KernelFunction &f) { Nest(f).emit(); }

@@ -37,21 +37,21 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
   share_ = llvm::StructType::get(context, {pointer, pointer, i64, i64, i64});
   // Where a loop begins, each kernel of the turn before may have been shared.
   std::vector<int64_t> shared_from, loop_from(calls.size(), never);
-  for (const KernelCall &call : calls) shared_from.push_back(least_examples(forms[call.form].sharing, target.least_shared_work));
+  for (const KernelCall &call : calls) shared_from.push_back(least_examples(call.sharing, target.least_shared_work));
   for (const TurnLoop &loop : entry.loops)
     for (int kernel = loop.first; kernel < loop.last; ++kernel)
       loop_from[loop.first] = std::min(loop_from[loop.first], shared_from[kernel]);
   size_t first_place = 0;
   for (size_t kernel = 0; kernel < calls.size(); ++kernel) {
-    const KernelForm &form = forms[calls[kernel].form];
+    const Sharing &sharing = calls[kernel].sharing;
     int64_t from = shared_from[kernel];
     least_ = std::min(least_, from);
-    functions_.push_back(kernel_function(module, form));
+    functions_.push_back(kernel_function(module, forms[calls[kernel].form]));
     kernel_ = functions_.back()->getFunctionType();
     std::vector<llvm::Constant *> row = {functions_.back()};
-    const Size &size = form.sharing.extent;
+    const Size &size = sharing.extent;
     for (int64_t value : {static_cast<int64_t>(first_place), int64_t{entry.kernels[kernel].barrier_before}, from, loop_from[kernel], size.c[0],
-                          size.c[1], size.c[2], form.sharing.granule})
+                          size.c[1], size.c[2], sharing.granule})
       row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
     rows_.push_back(llvm::ConstantStruct::get(row_, row));
     first_place += calls[kernel].buffers.size() + calls[kernel].paths.size();

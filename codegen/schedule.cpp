@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <queue>
 
 namespace nnc::codegen {
 
@@ -94,21 +95,25 @@ public:
     }
     return false;
   }
-  /// Of all that are ready always the one that was made first.
+  /// Of all that are ready always the one that was made first. O(e log n).
   std::vector<int> sorted() const {
-    std::vector<int> result;
-    std::vector<bool> done(after_.size(), false);
-    while (result.size() < after_.size()) {
-      size_t before = result.size();
-      for (size_t kernel = 0; kernel < after_.size(); ++kernel) {
-        if (done[kernel] || !std::all_of(after_[kernel].begin(), after_[kernel].end(), [&](int other) { return done[other]; }))
-          continue;
-        done[kernel] = true;
-        result.push_back(static_cast<int>(kernel));
-        break;
-      }
-      if (result.size() == before) throw ir::InternalError("kernels depend on each other in a circle");
+    std::vector<std::vector<int>> later(after_.size());
+    std::vector<size_t> waits_for;
+    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+    for (size_t kernel = 0; kernel < after_.size(); ++kernel) {
+      for (int earlier : after_[kernel]) later[earlier].push_back(static_cast<int>(kernel));
+      waits_for.push_back(after_[kernel].size());
+      if (after_[kernel].empty()) ready.push(static_cast<int>(kernel));
     }
+    std::vector<int> result;
+    while (!ready.empty()) {
+      int kernel = ready.top();
+      ready.pop();
+      result.push_back(kernel);
+      for (int next : later[kernel])
+        if (--waits_for[next] == 0) ready.push(next);
+    }
+    if (result.size() < after_.size()) throw ir::InternalError("kernels depend on each other in a circle");
     return result;
   }
 
@@ -186,19 +191,25 @@ std::vector<Unit> ordered(std::vector<Unit> units, const std::set<BufferId> &car
         if (!writes_too) order.add(writer, static_cast<int>(unit));
     }
 
+  // What is one thing to its readers: a tensor, wherever a buffer of it is, or what is carried.
+  auto thing = [&](BufferId id) {
+    const BufferId root = root_of(buffers, id);
+    const bool tensor = buffers[root].space == Space::state;
+    return std::pair(tensor, tensor ? buffers[root].number : root);
+  };
+  std::map<std::pair<bool, int>, std::vector<int>> readers_of; // a unit once for each buffer of it that it reads
+  for (size_t unit = 0; unit < count; ++unit)
+    for (BufferId buffer : traffic[unit].reads)
+      if (is_kept(buffer)) readers_of[thing(buffer)].push_back(static_cast<int>(unit));
+
   std::vector<Unit> copies;
   for (size_t unit = 0; unit < count; ++unit)
     for (BufferId buffer : std::vector<BufferId>(traffic[unit].writes.begin(), traffic[unit].writes.end())) {
       if (!is_kept(buffer)) continue;
-      auto is_same = [&](BufferId other) {
-        const BufferId root = root_of(buffers, other);
-        const bool tensor = buffers[buffer].space == Space::state;
-        return root == buffer || (tensor && buffers[root].space == Space::state && buffers[root].number == buffers[buffer].number);
-      };
+      auto is_same = [&](BufferId other) { return thing(other) == thing(buffer); };
       std::vector<int> readers;
-      for (size_t other = 0; other < count; ++other)
-        for (BufferId read : traffic[other].reads)
-          if (other != unit && is_same(read)) readers.push_back(static_cast<int>(other));
+      for (int other : readers_of[thing(buffer)])
+        if (other != static_cast<int>(unit)) readers.push_back(other);
       bool free = units[unit].loop < 0 && in_place(units[unit].kernel, buffer, is_same) &&
                   std::none_of(readers.begin(), readers.end(),
                                [&](int reader) { return order.depends(reader, static_cast<int>(unit)); });

@@ -15,6 +15,10 @@ struct Sharing {
 };
 
 Sharing nest_sharing(const Kernel &, const Processor &);
+
+/// Gives the shared axis of a nest the simplest extent with which its code is the same: code runs from `begin` to `end`, which it is told.
+void forget_shared_extent(Kernel &, const Processor &);
+
 Sharing contraction_sharing(const Kernel &, const Processor &);
 
 } // namespace nnc::codegen

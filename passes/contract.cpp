@@ -267,6 +267,6 @@ constexpr Rule rules[] = {
 
 } // namespace
 
-Function contract(const Function &function) { return rewrite(function, rules); }
+Function contract(Function function) { return rewrite(std::move(function), rules); }
 
 } // namespace nnc::passes

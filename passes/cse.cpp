@@ -36,18 +36,17 @@ struct Hash {
 
 } // namespace
 
-Function cse(const Function &function) {
-  Function result = function;
-  std::vector<NodeId> first(result.nodes.size());
-  std::unordered_set<NodeId, Hash, Equality> seen(result.nodes.size(), Hash{&result}, Equality{&result});
-  for (NodeId id = 0; id < result.nodes.size(); ++id) {
-    Node &node = result.nodes[id];
+Function cse(Function function) {
+  std::vector<NodeId> first(function.nodes.size());
+  std::unordered_set<NodeId, Hash, Equality> seen(function.nodes.size(), Hash{&function}, Equality{&function});
+  for (NodeId id = 0; id < function.nodes.size(); ++id) {
+    Node &node = function.nodes[id];
     for (NodeId &operand : node.operands) operand = first[operand];
     if (record(node.op).commutative) std::sort(node.operands.begin(), node.operands.end());
     first[id] = node.op == Op::barrier ? id : *seen.insert(id).first;
   }
-  for (Output &output : result.outputs) output.node = first[output.node];
-  return without_dead_nodes(result);
+  for (Output &output : function.outputs) output.node = first[output.node];
+  return without_dead_nodes(std::move(function));
 }
 
 } // namespace nnc::passes

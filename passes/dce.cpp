@@ -5,6 +5,6 @@
 
 namespace nnc::passes {
 
-ir::Function dce(const ir::Function &function) { return without_dead_nodes(function); }
+ir::Function dce(ir::Function function) { return without_dead_nodes(std::move(function)); }
 
 } // namespace nnc::passes

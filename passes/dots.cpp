@@ -75,6 +75,6 @@ constexpr Rule rules[] = {
 
 } // namespace
 
-Function dots(const Function &function) { return rewrite(function, rules); }
+Function dots(Function function) { return rewrite(std::move(function), rules); }
 
 } // namespace nnc::passes

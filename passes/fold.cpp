@@ -34,12 +34,10 @@ NodeId fold_splats(Builder &b, NodeId id) {
   const KernelRule &kernel = record(node.op).kernel;
   bool elementwise = std::holds_alternative<ScalarBody>(kernel);
   if (!elementwise && !std::holds_alternative<View>(kernel)) return no_node;
+  for (NodeId operand : node.operands)
+    if (!splat(b.function(), operand)) return no_node;
   std::vector<Array> operands;
-  for (NodeId operand : node.operands) {
-    auto value = splat(b.function(), operand);
-    if (!value) return no_node;
-    operands.push_back({b.type(operand).elem, {}, {*value}});
-  }
+  for (NodeId operand : node.operands) operands.push_back({b.type(operand).elem, {}, {*splat(b.function(), operand)}});
   if (!elementwise) return b.constant(node.type, operands[0].values[0]);
   Node scalar{node.op, {node.type.elem, {}}, {}, node.attributes, {}};
   return b.constant(node.type, value_of(b.function(), scalar, operands).values[0]);
@@ -76,6 +74,6 @@ constexpr Rule rules[] = {
 
 } // namespace
 
-Function fold(const Function &function) { return rewrite(function, rules); }
+Function fold(Function function) { return rewrite(std::move(function), rules); }
 
 } // namespace nnc::passes

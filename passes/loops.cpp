@@ -431,8 +431,8 @@ NodeId carried_sum(const Function &function, const Node &node, const std::map<No
 
 } // namespace
 
-Function loops(const Function &given) {
-  const Function function = without_dead_nodes(given);
+Function loops(Function given) {
+  const Function function = without_dead_nodes(std::move(given));
   if (std::none_of(function.nodes.begin(), function.nodes.end(), [](const Node &node) { return node.op == Op::scan || node.op == Op::custom; }))
     return function;
   const std::vector<PartUses> uses = part_uses(function);
@@ -478,7 +478,7 @@ Function loops(const Function &given) {
     output.node = map[output.node];
     builder.output(output);
   }
-  return without_dead_nodes(result);
+  return without_dead_nodes(std::move(result));
 }
 
 } // namespace nnc::passes

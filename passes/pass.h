@@ -12,7 +12,7 @@ namespace nnc::passes {
 struct Pass {
   const char *name;
   const char *summary;
-  ir::Function (*run)(const ir::Function &);
+  ir::Function (*run)(ir::Function);
 };
 
 /// The ordered list (passes/pipeline.cpp reads as a page).

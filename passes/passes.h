@@ -5,12 +5,12 @@
 
 namespace nnc::passes {
 
-ir::Function loops(const ir::Function &);
-ir::Function simplify(const ir::Function &);
-ir::Function fold(const ir::Function &);
-ir::Function cse(const ir::Function &);
-ir::Function contract(const ir::Function &);
-ir::Function dots(const ir::Function &);
-ir::Function dce(const ir::Function &);
+ir::Function loops(ir::Function);
+ir::Function simplify(ir::Function);
+ir::Function fold(ir::Function);
+ir::Function cse(ir::Function);
+ir::Function contract(ir::Function);
+ir::Function dots(ir::Function);
+ir::Function dce(ir::Function);
 
 } // namespace nnc::passes

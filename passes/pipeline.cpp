@@ -28,8 +28,8 @@ static constexpr Pass order[] = {
 std::span<const Pass> optimizations() { return order; }
 
 /// The pass over the function, then over those that its operations run.
-static ir::Function run_pass(const Pass &pass, const ir::Function &function) {
-  ir::Function result = pass.run(function);
+static ir::Function run_pass(const Pass &pass, ir::Function function) {
+  ir::Function result = pass.run(std::move(function));
   ir::change_bodies(result, [&](const ir::Function &body) { return run_pass(pass, body); });
   return result;
 }
@@ -37,7 +37,7 @@ static ir::Function run_pass(const Pass &pass, const ir::Function &function) {
 ir::Function optimize(ir::Function function, const RunOptions &options) {
   for (const Pass &pass : order) {
     auto start = std::chrono::steady_clock::now();
-    function = run_pass(pass, function);
+    function = run_pass(pass, std::move(function));
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (options.timed) options.timed(pass, took.count());
     if (options.printed && options.print_after == pass.name) options.printed(pass, function);

@@ -13,30 +13,33 @@ namespace {
 constexpr int most_sweeps = 50;       // over the graph
 constexpr int most_replacements = 50; // of one node in one sweep
 
-/// Copies a function node by node; `map` gives each old node's new one.
-struct Copy {
-  const Function &old;
+/// Moves a function node by node into a new one; `map` gives each old node's new one.
+struct Move {
+  Function old;
   Function result;
   Builder builder{result};
   std::vector<NodeId> map;
 
-  explicit Copy(const Function &old) : old(old), map(old.nodes.size(), no_node) { result.name = old.name; }
+  explicit Move(Function from) : old(std::move(from)), map(old.nodes.size(), no_node) {
+    result.name = old.name;
+    result.nodes.reserve(old.nodes.size());
+  }
 
+  /// Once for each node.
   NodeId node(NodeId id) {
-    const Node &from = old[id];
+    Node &from = old.nodes[id];
     builder.set_place(from.place);
     if (from.op == Op::input) {
       const Input &input = old.inputs[std::get<InputAttributes>(from.attributes).number];
       return builder.input({input.kind, input.slot, input.name, no_node}, from.type);
     }
-    std::vector<NodeId> operands;
-    for (NodeId operand : from.operands) operands.push_back(map[operand]);
-    result.nodes.push_back({from.op, from.type, std::move(operands), from.attributes, from.place});
+    for (NodeId &operand : from.operands) operand = map[operand];
+    result.nodes.push_back(std::move(from));
     return static_cast<NodeId>(result.nodes.size() - 1);
   }
 
   Function finish() {
-    for (Output output : old.outputs) {
+    for (Output &output : old.outputs) {
       output.node = map[output.node];
       builder.output(std::move(output));
     }
@@ -51,11 +54,10 @@ NodeId settle(Builder &b, NodeId id, const RulesOf &rules, bool &changed) {
   for (int i = 0; i < most_replacements; ++i) {
     NodeId next = no_node;
     for (const Rule *rule : rules[static_cast<size_t>(b.function()[id].op)]) {
-      Type type = b.type(id);
       next = rule->apply(b, id);
       if (next == no_node) continue;
-      if (b.type(next) != type)
-        throw InternalError(fmt::format("rule '{}' makes {} of {}", rule->name, to_string(b.type(next)), to_string(type)));
+      if (b.type(next) != b.type(id))
+        throw InternalError(fmt::format("rule '{}' makes {} of {}", rule->name, to_string(b.type(next)), to_string(b.type(id))));
       break;
     }
     if (next == no_node) return id;
@@ -67,7 +69,7 @@ NodeId settle(Builder &b, NodeId id, const RulesOf &rules, bool &changed) {
 
 } // namespace
 
-Function without_dead_nodes(const Function &function) {
+Function without_dead_nodes(Function function) {
   std::vector<bool> used(function.nodes.size(), false);
   for (const Output &output : function.outputs) used[output.node] = true;
   for (const Input &input : function.inputs)
@@ -75,28 +77,28 @@ Function without_dead_nodes(const Function &function) {
   for (NodeId id = static_cast<NodeId>(function.nodes.size()); id-- > 0;)
     if (used[id])
       for (NodeId operand : function[id].operands) used[operand] = true;
-  Copy copy(function);
+  Move move(std::move(function));
   // Inputs keep their order, which may differ from that of their nodes.
-  for (const Input &input : function.inputs)
-    if (used[input.node]) copy.map[input.node] = copy.node(input.node);
-  for (NodeId id = 0; id < function.nodes.size(); ++id)
-    if (used[id] && function[id].op != Op::input) copy.map[id] = copy.node(id);
-  return copy.finish();
+  for (const Input &input : move.old.inputs)
+    if (used[input.node]) move.map[input.node] = move.node(input.node);
+  for (NodeId id = 0; id < used.size(); ++id)
+    if (used[id] && move.old[id].op != Op::input) move.map[id] = move.node(id);
+  return move.finish();
 }
 
-Function rewrite(const Function &function, std::span<const Rule> table) {
+Function rewrite(Function function, std::span<const Rule> table) {
   RulesOf rules(256);
   for (const Rule &rule : table) rules[static_cast<size_t>(rule.op)].push_back(&rule);
-  Function current = without_dead_nodes(function);
+  Function current = without_dead_nodes(std::move(function));
   bool changed = true;
   for (int sweep = 0; changed && sweep < most_sweeps; ++sweep) {
     changed = false;
-    Copy copy(current);
-    for (NodeId id = 0; id < current.nodes.size(); ++id) {
-      NodeId made = copy.node(id);
-      copy.map[id] = settle(copy.builder, made, rules, changed);
+    Move move(std::move(current));
+    for (NodeId id = 0; id < move.map.size(); ++id) {
+      NodeId made = move.node(id);
+      move.map[id] = settle(move.builder, made, rules, changed);
     }
-    current = without_dead_nodes(copy.finish());
+    current = without_dead_nodes(move.finish());
   }
   return current;
 }

@@ -17,10 +17,10 @@ struct Rule {
 };
 
 /// Applies the rules until none does (or after a fixed number of traversals), and drops what nothing uses.
-ir::Function rewrite(const ir::Function &, std::span<const Rule>);
+ir::Function rewrite(ir::Function, std::span<const Rule>);
 
 /// The function without nodes that no output needs, nor inputs, arguments apart. Order stays.
-ir::Function without_dead_nodes(const ir::Function &);
+ir::Function without_dead_nodes(ir::Function);
 
 /// The value of a constant that is the same for every element.
 std::optional<double> splat(const ir::Function &, ir::NodeId);

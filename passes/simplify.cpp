@@ -6,13 +6,13 @@
 
 namespace nnc::passes {
 
-ir::Function simplify(const ir::Function &function) {
+ir::Function simplify(ir::Function function) {
   std::vector<Rule> rules;
   for (auto kind : {arithmetic_rules, view_rules, hoisting_rules, piece_rules}) {
     std::vector<Rule> more = kind();
     rules.insert(rules.end(), more.begin(), more.end());
   }
-  return rewrite(function, rules);
+  return rewrite(std::move(function), rules);
 }
 
 } // namespace nnc::passes

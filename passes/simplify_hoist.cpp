@@ -14,13 +14,11 @@ using namespace ir;
 
 namespace {
 
-/// The operand's axes in the result, or all of them; nothing for a constant that is the same everywhere.
-std::vector<int64_t> axes_of(const Function &function, NodeId id) {
-  if (splat(function, id)) return {};
-  if (function[id].op == Op::broadcast) return attributes<AxesAttributes>(function, id).axes;
-  std::vector<int64_t> all;
-  for (int64_t axis = 0; axis < function.type(id).rank(); ++axis) all.push_back(axis);
-  return all;
+/// The axes along which an operand differs, added to `axes`: a broadcast's own, none of a constant that is the same everywhere.
+void add_axes(const Function &function, NodeId id, std::set<int64_t> &axes) {
+  if (splat(function, id)) return;
+  const auto &own = attributes<AxesAttributes>(function, id).axes;
+  axes.insert(own.begin(), own.end());
 }
 
 /// `id` with the axes `kept` of its own.
@@ -34,13 +32,14 @@ NodeId narrowed(Builder &b, NodeId id, const std::vector<int64_t> &kept, const S
 }
 
 NodeId hoist(Builder &b, NodeId id) {
+  for (NodeId operand : b.function()[id].operands)
+    if (b.function()[operand].op != Op::broadcast && !splat(b.function(), operand)) return no_node;
   const Op op = b.function()[id].op;
   const std::vector<NodeId> operands = b.function()[id].operands;
   const Attributes same = b.function()[id].attributes;
   const Type type = b.type(id);
   std::set<int64_t> used;
-  for (NodeId operand : operands)
-    for (int64_t axis : axes_of(b.function(), operand)) used.insert(axis);
+  for (NodeId operand : operands) add_axes(b.function(), operand, used);
   if (operands.empty() || used.size() == type.dims.size()) return no_node;
   std::vector<int64_t> kept(used.begin(), used.end());
   Type narrow{type.elem, {}};

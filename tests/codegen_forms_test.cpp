@@ -120,6 +120,31 @@ TEST_CASE("what no instruction uses and what moves on with each step do not tell
   CHECK(forms_of({train, evaluate}) == std::vector<int>{0, 0});
 }
 
+TEST_CASE("the extent that threads share and where constants stand do not tell forms apart", "[forms]") {
+  auto forms_for = [](std::vector<int64_t> extents) {
+    std::vector<Kernel> kernels;
+    for (int64_t extent : extents) {
+      kernels.push_back(sum(("k" + std::to_string(kernels.size())).c_str(), 0, 1, 2));
+      kernels.back().axes = {extent};
+    }
+    std::vector<Buffer> buffers = {scratch(0), scratch(1 << 20), scratch(2 << 20)};
+    return forms_of({entry_of("train", buffers, kernels)});
+  };
+  CHECK(forms_for({128, 4096, 65, 1025}) == std::vector<int>{0, 0, 1, 1});
+  CHECK(forms_for({128, 16, 8}) == std::vector<int>{0, 1, 2});
+
+  // a·2 + 1 with the constants where they are used, and in front with the operands exchanged
+  Kernel late = sum("a", 0, 1, 2), early = late;
+  Instruction two = instruction(Code::constant, Elem::f32, {}), one = two;
+  two.value = 2, one.value = 1;
+  Instruction load = late.values[0], store = late.values[3];
+  store.operands = {4};
+  late.values = {load, two, scalar_of(Op::mul, Elem::f32, {0, 1}, {}), one, scalar_of(Op::add, Elem::f32, {2, 3}, {}), store};
+  early.values = {one, two, load, scalar_of(Op::mul, Elem::f32, {1, 2}, {}), scalar_of(Op::add, Elem::f32, {0, 3}, {}), store};
+  late.stages = early.stages = {Stage{{}, {0, 1, 2, 3, 4, 5}}};
+  CHECK(forms_of({entry_of("train", {scratch(0), scratch(64), scratch(128)}, {late, early})}) == std::vector<int>{0, 0});
+}
+
 TEST_CASE("a long entry computes from tables what a short one has in its code", "[forms]") {
   // Kernel i adds buffer i + 1 to the sum so far.
   constexpr int kernels = 150, examples = 5;
