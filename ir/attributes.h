@@ -88,6 +88,16 @@ struct GatherAttributes {
   }
 };
 
+/// `window(x)`: x's axis k is read at constant[k] + Σ_j coefficient[k·rank + j]·(axis j of the result), rank being that of the result. `window_add` is its
+/// adjoint: the element i of its operand is added at that place for i, rank being that of the operand.
+struct WindowAttributes {
+  std::vector<int64_t> constant, coefficient;
+  template <typename V> void fields(V &&v) {
+    v("constant", constant);
+    v("coefficient", coefficient);
+  }
+};
+
 /// `random_bits`: the hash of the chain of (function, ordinal of the call in it), and which of Philox's four words.
 struct RandomAttributes {
   uint64_t path = 0;
@@ -99,7 +109,7 @@ struct RandomAttributes {
 };
 
 using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes,
-                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, RandomAttributes>;
+                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, WindowAttributes, RandomAttributes>;
 
 /// Calls visitor(name, field) for each field.
 template <typename V> void for_fields(const Attributes &attributes, V &&visitor) {

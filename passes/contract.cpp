@@ -1,6 +1,7 @@
 // Sums of products are contractions: Σ_k a[…k…]·b[…k…] becomes a dot, also where differentiation or index notation made it. By rule 19
 // of SEMANTICS a zmul under a sum counts as a product.
 
+#include "passes/contract.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -154,10 +155,43 @@ private:
     return result;
   }
 
+  /// Axes that one operand is to be repeated along. The result has the axes of both operands first, then those of one, then those of the other; where its
+  /// order is another, as in y[b, o, i, j] = Σ w[o, …]·x[b, …, i, j], the outer axes of one can be taken for axes of both. That costs no memory, and is
+  /// done where what is left is a product of decent size, or a convolution, which reads its window over and over.
+  Axes repeated(NodeId left, const Axes &left_axes, NodeId right, const Axes &right_axes) const {
+    Axes kept = other_axes(reduced, static_cast<int>(dims.size()));
+    auto side = [&](int64_t axis) { return holds(left_axes, axis) - holds(right_axes, axis); }; // 0: both
+    Axes rest = picked(kept, [&](int64_t axis) { return side(axis) != 0; });
+    size_t batch = kept.size() - rest.size(), changes = 0;
+    for (size_t i = 0; i + 1 < rest.size(); ++i) changes += side(rest[i]) != side(rest[i + 1]);
+    if (changes <= 1 && std::equal(rest.begin(), rest.end(), kept.begin() + batch)) return {};
+    size_t first = kept.size(); // of the axes that stay of one operand
+    for (int turns = 0; first > 0 && side(kept[first - 1]) != 0; --first)
+      if (first < kept.size() && side(kept[first - 1]) != side(kept[first]) && ++turns > 1) break;
+    Axes promoted = picked(Axes(kept.begin(), kept.begin() + first), [&](int64_t axis) { return side(axis) != 0; });
+    int64_t stays[2] = {1, 1};
+    for (size_t i = first; i < kept.size(); ++i) stays[side(kept[i]) > 0] *= dims[kept[i]].batch ? 1 : dims[kept[i]].count;
+    bool both = stays[0] > 1 && stays[1] > 1;
+    bool is_window = b.function()[left].op == Op::window || b.function()[right].op == Op::window;
+    return both && (is_window || std::max(stays[0], stays[1]) >= 64) ? promoted : Axes{};
+  }
+
+  void repeat(NodeId &node, Axes &axes, int64_t axis) {
+    if (holds(axes, axis)) return;
+    Axes more = axes;
+    more.insert(std::upper_bound(more.begin(), more.end(), axis), axis);
+    node = spread({node, axes, Role::plain}, more);
+    axes = std::move(more);
+  }
+
   NodeId finish() {
     NodeId left = product_of(groups[0]), right = product_of(groups[1]);
     Axes left_axes = groups[0][0].axes, right_axes = groups[1][0].axes;
     auto summed = [&](int64_t axis) { return holds(reduced, axis); };
+    for (int64_t axis : repeated(left, left_axes, right, right_axes)) {
+      repeat(left, left_axes, axis);
+      repeat(right, right_axes, axis);
+    }
     Axes batch = picked(left_axes, [&](int64_t axis) { return !summed(axis) && holds(right_axes, axis); });
     auto order = [&] { // the product's axes as the dot gives them
       Axes axes = batch;
@@ -244,6 +278,7 @@ constexpr Rule rules[] = {
     {Op::dot, "outer product", outer_product},
     {Op::reduce, "sum of a product", sum_of_product},
     {Op::reduce, "sum of dots", sum_of_dots},
+    {Op::window_add, "sum of windows", sum_of_windows},
 };
 
 } // namespace

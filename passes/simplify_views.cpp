@@ -188,6 +188,27 @@ NodeId extreme_twice(Builder &b, NodeId id) {
   return b.reduce(kind, operand(b, inner), all);
 }
 
+// Windows.
+
+bool is_moving(Builder &b, NodeId id) { return is(b, id, Op::transpose) || is(b, id, Op::slice) || is(b, id, Op::reverse); }
+
+/// One view of what the operand is a view of.
+NodeId view_of_view(Builder &b, NodeId id) {
+  NodeId inner = operand(b, id);
+  IndexMap map = composed(*view_map(b.function(), inner), *view_map(b.function(), id));
+  return view_of(b, operand(b, inner), std::move(map), dims_of(b, id));
+}
+
+NodeId window_of_view(Builder &b, NodeId id) {
+  NodeId inner = operand(b, id);
+  bool view = is_moving(b, inner) || is(b, inner, Op::window) || is(b, inner, Op::broadcast);
+  return view && view_map(b.function(), inner) ? view_of_view(b, id) : no_node;
+}
+
+NodeId view_of_window(Builder &b, NodeId id) {
+  return is(b, operand(b, id), Op::window) && view_map(b.function(), id) ? view_of_view(b, id) : no_node;
+}
+
 NodeId gather_by_affine(Builder &b, NodeId id) {
   const std::vector<NodeId> operands = b.function()[id].operands;
   if (!affine(b.function(), operands[1])) return no_node;
@@ -209,6 +230,10 @@ std::vector<Rule> view_rules() {
       {Op::transpose, "of transpose", transpose_twice},
       {Op::transpose, "of broadcast", transpose_of_broadcast},
       {Op::reverse, "needless", reverse_needless},
+      {Op::window, "of a view", window_of_view},
+      {Op::transpose, "of a window", view_of_window},
+      {Op::slice, "of a window", view_of_window},
+      {Op::reverse, "of a window", view_of_window},
       {Op::reduce, "of axes of extent 1", reduce_units},
       {Op::reduce, "of broadcast", reduce_of_broadcast},
       {Op::reduce, "of transpose", reduce_of_transpose},

@@ -83,7 +83,7 @@ private:
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
-    switch (pick(17)) {
+    switch (pick(19)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
     case 2: return keep(b_.add(x, fitted(x)));
