@@ -16,10 +16,8 @@ using llvm::Value;
 
 llvm::Function *lower_kernel(llvm::Module &module, const Processor &target, const Entry &entry, const Kernel &kernel,
                              const std::vector<Value *> &constants, Sharing &sharing) {
-  Kernel turned;
-  bool turns = kernel.contraction && is_better_turned(kernel, target);
-  if (turns) turned = turn_contraction(kernel);
-  KernelFunction f(module, target, entry, turns ? turned : kernel, constants);
+  const Kernel arranged = kernel.contraction ? arrange_contraction(kernel, target) : kernel;
+  KernelFunction f(module, target, entry, arranged, constants);
   kernel.contraction ? lower_contraction(f, sharing) : lower_nest(f, sharing);
   f.finish();
   return f.function;

@@ -20,6 +20,10 @@ std::optional<Affine> affine(const Function &, NodeId);
 /// The map of a node that is an affine view.
 std::optional<IndexMap> view_map(const Function &, NodeId);
 
+/// A window's attributes as a map, and back; `rank` is that of what the map's indices count.
+IndexMap index_map(const WindowAttributes &, size_t rank);
+WindowAttributes window_attributes(const IndexMap &, size_t rank);
+
 /// The map of a view of a view: `inner` gives the operand's index at an index that `outer` gives.
 IndexMap composed(const IndexMap &inner, const IndexMap &outer);
 

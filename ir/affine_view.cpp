@@ -9,6 +9,28 @@
 
 namespace nnc::ir {
 
+IndexMap index_map(const WindowAttributes &w, size_t rank) {
+  IndexMap map;
+  for (size_t k = 0; k < w.constant.size(); ++k) {
+    IndexMap::Axis axis{w.constant[k], {}};
+    for (size_t j = 0; j < rank; ++j)
+      if (int64_t coefficient = w.coefficient[k * rank + j]) axis.terms.emplace_back(static_cast<int>(j), coefficient);
+    map.axes.push_back(std::move(axis));
+  }
+  return map;
+}
+
+WindowAttributes window_attributes(const IndexMap &map, size_t rank) {
+  WindowAttributes w;
+  for (const IndexMap::Axis &axis : map.axes) {
+    std::vector<int64_t> row(rank, 0);
+    for (auto [k, coefficient] : axis.terms) row[k] += coefficient;
+    w.constant.push_back(axis.constant);
+    w.coefficient.insert(w.coefficient.end(), row.begin(), row.end());
+  }
+  return w;
+}
+
 IndexMap composed(const IndexMap &inner, const IndexMap &outer) {
   IndexMap result;
   for (const IndexMap::Axis &axis : inner.axes) {
@@ -133,14 +155,9 @@ private:
     Shape used;
     for (size_t k = 0; k < dims.size(); ++k)
       if (uses[k] > 0) places.push_back(static_cast<int64_t>(k)), used.push_back(dims[k]);
-    WindowAttributes w;
-    for (const IndexMap::Axis &axis : map.axes) {
-      w.constant.push_back(axis.constant);
-      std::vector<int64_t> row(places.size(), 0);
-      for (auto [k, coefficient] : axis.terms) row[std::find(places.begin(), places.end(), k) - places.begin()] = coefficient;
-      w.coefficient.insert(w.coefficient.end(), row.begin(), row.end());
-    }
-    NodeId made = b.window(x, std::move(w), used);
+    for (IndexMap::Axis &axis : map.axes)
+      for (auto &[k, coefficient] : axis.terms) k = static_cast<int>(std::find(places.begin(), places.end(), k) - places.begin());
+    NodeId made = b.window(x, window_attributes(map, places.size()), used);
     return used == dims ? made : b.broadcast(made, dims, places);
   }
 };

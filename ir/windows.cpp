@@ -1,5 +1,6 @@
 // The static affine gather and its adjoint, the sum of what it spreads.
 
+#include "ir/affine.h"
 #include "ir/family.h"
 
 #include <algorithm>
@@ -103,16 +104,7 @@ Array evaluate_window(const EvaluateContext &c) {
 }
 
 std::optional<IndexMap> window_map(const Node &node, const Type &) {
-  const WindowAttributes &w = attributes_of(node);
-  IndexMap map;
-  for (size_t k = 0; k < w.constant.size(); ++k) {
-    IndexMap::Axis axis{w.constant[k], {}};
-    const auto coefficients = row(w, k, node.type.dims.size());
-    for (size_t j = 0; j < coefficients.size(); ++j)
-      if (coefficients[j] != 0) axis.terms.emplace_back(static_cast<int>(j), coefficients[j]);
-    map.axes.push_back(std::move(axis));
-  }
-  return map;
+  return index_map(attributes_of(node), node.type.dims.size());
 }
 
 std::vector<Sample> window_samples() {

@@ -236,21 +236,38 @@ NodeId sum_of_product(Builder &b, NodeId id) {
   return Contraction(b, product, axes).build();
 }
 
-/// Σ over batch axes of a dot contracts them, too.
+/// Σ over batch axes of a dot, whatever the order of its axes, contracts them, too: in the order of the left operand's axes.
 NodeId sum_of_dots(Builder &b, NodeId id) {
   const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
   NodeId dot = b.function()[id].operands[0];
-  if (kind != ReduceKind::add || axes.empty() || b.function()[dot].op != Op::dot) return no_node;
-  auto d = attributes<DotAttributes>(b.function(), dot);
-  if (axes.back() >= static_cast<int64_t>(d.left_batch.size())) return no_node;
-  for (size_t i = axes.size(); i-- > 0;) {
-    for (auto [batch, contract] : {std::pair{&d.left_batch, &d.left_contract}, std::pair{&d.right_batch, &d.right_contract}}) {
-      contract->insert(contract->begin(), (*batch)[axes[i]]);
-      batch->erase(batch->begin() + axes[i]);
-    }
+  Axes order = all_axes(b.type(dot).rank()); // of the dot, as they are summed
+  if (b.function()[dot].op == Op::transpose) {
+    order = attributes<AxesAttributes>(b.function(), dot).axes;
+    dot = b.function()[dot].operands[0];
   }
+  if (kind != ReduceKind::add || axes.empty() || b.function()[dot].op != Op::dot) return no_node;
+  const auto d = attributes<DotAttributes>(b.function(), dot);
+  Axes summed, kept;
+  for (size_t k = 0; k < order.size(); ++k) (holds(axes, static_cast<int64_t>(k)) ? summed : kept).push_back(order[k]);
+  if (*std::max_element(summed.begin(), summed.end()) >= static_cast<int64_t>(d.left_batch.size())) return no_node;
+
+  std::vector<std::pair<int64_t, int64_t>> contracted; // left, right
+  for (size_t i = 0; i < d.left_contract.size(); ++i) contracted.emplace_back(d.left_contract[i], d.right_contract[i]);
+  DotAttributes made;
+  for (size_t i = 0; i < d.left_batch.size(); ++i) {
+    if (holds(summed, static_cast<int64_t>(i))) {
+      contracted.emplace_back(d.left_batch[i], d.right_batch[i]);
+      continue;
+    }
+    made.left_batch.push_back(d.left_batch[i]), made.right_batch.push_back(d.right_batch[i]);
+  }
+  std::sort(contracted.begin(), contracted.end());
+  for (auto [left, right] : contracted) made.left_contract.push_back(left), made.right_contract.push_back(right);
   const std::vector<NodeId> operands = b.function()[dot].operands;
-  return b.dot(operands[0], operands[1], d);
+  NodeId sum = b.dot(operands[0], operands[1], made);
+  Axes left = kept; // axes of the first dot that the second has, in its order
+  std::sort(left.begin(), left.end());
+  return left == kept ? sum : b.transpose(sum, positions(kept, left));
 }
 
 /// A dot that contracts nothing is a product of broadcasts, which fuses, and which a sum around it may contract.

@@ -30,41 +30,60 @@ Part stripped(const Function &f, Part part) {
   }
 }
 
-/// The factors of x, in its axes and those that are summed within it, which are numbered on.
+/// Whether it is made of tensors that are the same along some axes, and of numbers of an axis.
+bool is_narrow(const Function &f, NodeId id) {
+  const Node &node = f[id];
+  if (node.op == Op::broadcast || node.op == Op::iota || splat(f, id)) return true;
+  return std::holds_alternative<ScalarBody>(record(node.op).kernel) &&
+         std::all_of(node.operands.begin(), node.operands.end(), [&](NodeId operand) { return is_narrow(f, operand); });
+}
+
+/// Of a part that is 0 but where narrower tensors choose another, that other; else nothing. The gradient of a pool is such a part.
+std::optional<Part> chosen(const Function &f, const Part &part) {
+  const Node &node = f[part.node];
+  if (node.op != Op::select || splat(f, node.operands[2]) != 0 || !is_narrow(f, node.operands[0])) return std::nullopt;
+  return stripped(f, {node.operands[1], part.axes});
+}
+
+/// The factors of x. Axes that are summed within it are numbered first, then its own.
 struct Product {
   std::vector<Part> factors;
   Shape dims;
+  size_t summed = 0;
 
   Product(const Function &f, NodeId x) : dims(f.type(x).dims) {
     Part whole = stripped(f, {x, all_axes(f.type(x).rank())});
     const Node &node = f[whole.node];
     if (node.op == Op::dot)
-      dot(f, whole);
+      dot(f, std::move(whole));
     else if (node.op == Op::mul || node.op == Op::zmul)
       for (NodeId operand : node.operands) factors.push_back(stripped(f, {operand, whole.axes}));
     else
       factors.push_back(whole);
   }
 
-  int uses(int64_t axis) const {
-    return static_cast<int>(std::count_if(factors.begin(), factors.end(), [&](const Part &part) {
+  /// How many factors are 0 beyond the ends of the axis, because what they have of it is read with zeros around.
+  int uses(const Function &f, int64_t axis) const {
+    return static_cast<int>(std::count_if(factors.begin(), factors.end(), [&](Part part) {
+      while (auto inner = chosen(f, part)) part = *inner;
       return std::find(part.axes.begin(), part.axes.end(), axis) != part.axes.end();
     }));
   }
 
 private:
   /// The dot's result has its batch axes, the left free ones, the right free ones.
-  void dot(const Function &f, const Part &whole) {
+  void dot(const Function &f, Part whole) {
     const auto &d = attributes<DotAttributes>(f, whole.node);
     const std::vector<NodeId> &operands = f[whole.node].operands;
-    const int64_t summed = static_cast<int64_t>(dims.size());
-    for (int64_t axis : d.left_contract) dims.push_back(f.type(operands[0]).dims[axis]);
+    summed = d.left_contract.size();
+    for (size_t k = summed; k-- > 0;) dims.insert(dims.begin(), f.type(operands[0]).dims[d.left_contract[k]]);
+    for (int64_t &axis : whole.axes) axis += static_cast<int64_t>(summed);
     size_t next = d.left_batch.size();
     for (size_t i : {0, 1}) {
       const Axes &batch = i == 0 ? d.left_batch : d.right_batch, &contract = i == 0 ? d.left_contract : d.right_contract;
       Axes axes(f.type(operands[i]).rank(), -1);
       for (size_t k = 0; k < batch.size(); ++k) axes[batch[k]] = whole.axes[k];
-      for (size_t k = 0; k < contract.size(); ++k) axes[contract[k]] = summed + static_cast<int64_t>(k);
+      for (size_t k = 0; k < contract.size(); ++k) axes[contract[k]] = static_cast<int64_t>(k);
       for (int64_t &axis : axes)
         if (axis < 0) axis = whole.axes[next++];
       factors.push_back(stripped(f, {operands[i], std::move(axes)}));
@@ -79,10 +98,10 @@ public:
 
   /// A factor, 0 where the sum has no element of it. One that chooses by narrower tensors is read by reading those.
   Part factor(const Part &part) {
-    const Node node = b.function()[part.node];
-    if (node.op != Op::select || splat(b.function(), node.operands[2]) != 0 || !is_narrow(node.operands[0])) return sum.read(b, part);
-    Part condition = anything({node.operands[0], part.axes}), value = factor(stripped(b.function(), {node.operands[1], part.axes}));
-    const Elem elem = node.type.elem;
+    const auto inner = chosen(b.function(), part);
+    if (!inner) return sum.read(b, part);
+    const Elem elem = b.type(part.node).elem;
+    Part condition = anything({b.function()[part.node].operands[0], part.axes}), value = factor(*inner);
     return combined({condition, value}, [&](const std::vector<NodeId> &x, const Shape &dims) {
       return b.select(x[0], x[1], b.constant({elem, dims}, 0));
     });
@@ -97,14 +116,6 @@ public:
 private:
   Builder &b;
   const WindowSum &sum;
-
-  /// Whether it is made of tensors that are the same along some axes, and of numbers of an axis.
-  bool is_narrow(NodeId id) const {
-    const Node &node = b.function()[id];
-    if (node.op == Op::broadcast || node.op == Op::iota || splat(b.function(), id)) return true;
-    return std::holds_alternative<ScalarBody>(record(node.op).kernel) &&
-           std::all_of(node.operands.begin(), node.operands.end(), [&](NodeId operand) { return is_narrow(operand); });
-  }
 
   /// A part that may be anything where the sum has no element of it.
   Part anything(Part part) {
@@ -147,14 +158,14 @@ NodeId sum_of_windows(Builder &b, NodeId id) {
   const Shape result = b.type(id).dims;
   const Product product(b.function(), x);
   // The axes that are summed within x are in no coefficient.
-  const size_t rank = b.type(x).dims.size(), more = product.dims.size() - rank;
+  const size_t rank = b.type(x).dims.size();
   std::vector<int64_t> coefficient;
   for (size_t r = 0; r < result.size(); ++r) {
+    coefficient.insert(coefficient.end(), product.summed, 0);
     coefficient.insert(coefficient.end(), w.coefficient.begin() + r * rank, w.coefficient.begin() + (r + 1) * rank);
-    coefficient.insert(coefficient.end(), more, 0);
   }
   w.coefficient = std::move(coefficient);
-  auto sum = WindowSum::of({b.type(id).elem, product.dims}, w, result, [&](int64_t axis) { return product.uses(axis); });
+  auto sum = WindowSum::of({b.type(id).elem, product.dims}, w, result, [&](int64_t axis) { return product.uses(b.function(), axis); });
   if (!sum) return no_node;
   Reading reading(b, *sum);
   const Axes all = all_axes(static_cast<int>(sum->space().size()));
