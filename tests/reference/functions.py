@@ -132,6 +132,31 @@ def stepped(layer_weight, layer_bias, x, y):
 
 case(f, "Stepped", stepped, **{"layer.weight": U(3, 3), "layer.bias": U(3)}, x=U(3), y=U(3))
 
+def attends(heads, causal, before, p, x):
+    """The attention of a sequence to itself with the parameters BEFORE_in_proj_weight and so on."""
+    d = x.shape[-1]
+    layer = torch.nn.MultiheadAttention(d, heads, batch_first=True, dtype=torch.float64)
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(x.shape[-2], dtype=torch.float64) if causal else None
+    parameters = {name: p[f"{before}_{name.replace('.', '_')}"] for name, _ in layer.named_parameters()}
+    return torch.func.functional_call(layer, parameters, (x, x, x), {"attn_mask": mask, "is_causal": causal})[0]
+
+
+def attention_parameters(path, d):
+    return {f"{path}.in_proj_weight": U(3 * d, d), f"{path}.in_proj_bias": U(3 * d), f"{path}.out_proj.weight": U(d, d), f"{path}.out_proj.bias": U(d)}
+
+
+def transformed(x, **p):
+    x = F.layer_norm(x + attends(2, True, "block_self_attn", p, x), (6,), p["block_norm1_weight"], p["block_norm1_bias"])
+    inner = linear(F.relu(linear(x, p["block_linear1_weight"], p["block_linear1_bias"])), p["block_linear2_weight"], p["block_linear2_bias"])
+    return F.layer_norm(x + inner, (6,), p["block_norm2_weight"], p["block_norm2_bias"])
+
+
+torch_case(f, "Attends", lambda x, **p: attends(2, False, "attend", p, x), **attention_parameters("attend", 6), x=U(2, 5, 6))
+torch_case(f, "AttendsBack", lambda x, **p: attends(3, True, "attend", p, x), **attention_parameters("attend", 6), x=U(4, 6))
+torch_case(f, "Transformed", transformed, **attention_parameters("block.self_attn", 6),
+           **{"block.linear1.weight": U(5, 6), "block.linear1.bias": U(5), "block.linear2.weight": U(6, 5), "block.linear2.bias": U(6)},
+           **{f"block.norm{i}.{name}": U(6) for i in (1, 2) for name in ("weight", "bias")}, x=U(2, 5, 6))
+
 # ---- tensors.nn -------------------------------------------------------------------------------------------------------
 
 f = "tensors"
@@ -457,5 +482,13 @@ torch_case(f, "Convolved", lambda layer_weight, layer_bias, x: F.conv2d(x, layer
 torch_case(f, "Separable", lambda depth_weight, point_weight, point_bias, x:
            F.conv2d(torch.tanh(F.conv2d(x, depth_weight, padding=1, groups=4)), point_weight, point_bias),
            **{"depth.weight": U(4, 1, 3, 3), "point.weight": U(2, 4, 1, 1), "point.bias": U(2)}, x=U(3, 4, 5, 6))
-torch_case(f, "NormalisedImage", lambda norm_weight, norm_bias, x: F.batch_norm(x, torch.zeros(3).double(), torch.ones(3).double(), norm_weight, norm_bias) ** 2,
-           **{"norm.weight": U(3), "norm.bias": U(3)}, x=U(2, 3, 4, 5))
+
+
+def normalised_image(norm_weight, norm_bias, norm_running_mean, norm_running_var, x):
+    """torch.nn.BatchNorm2d in evaluation, written out: it has no gradient of its running statistics."""
+    weight, bias, mean, variance = (v[:, None, None] for v in (norm_weight, norm_bias, norm_running_mean, norm_running_var))
+    return ((x - mean) / torch.sqrt(variance + 1e-5) * weight + bias) ** 2
+
+
+torch_case(f, "NormalisedImage", normalised_image,
+           **{"norm.weight": U(3), "norm.bias": U(3), "norm.running_mean": U(3), "norm.running_var": P(3)}, x=U(2, 3, 4, 5))
