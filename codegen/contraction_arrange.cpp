@@ -10,9 +10,7 @@ namespace nnc::codegen {
 
 namespace {
 
-bool is_still(const Access &access, size_t axis) {
-  return axis >= access.strides.size() || access.strides[axis].is_zero();
-}
+bool is_still(const Access &access, size_t axis) { return axis >= access.strides.size() || access.strides[axis].is_zero(); }
 
 /// Axes i and k of the nest, outer ones and then m and n, in each other's place.
 Kernel exchanged(Kernel kernel, size_t i, size_t k) {
@@ -55,7 +53,8 @@ bool is_contiguous(const Access &access, size_t n) { return n < access.strides.s
 double cycles(const Kernel &kernel, const Processor &target) {
   const Contraction &c = *kernel.contraction;
   const size_t n = kernel.axes.size() + 1;
-  const double width = target.lanes(ir::bytes(c.elem)), vectors = static_cast<double>((usual_extent(c.n) + static_cast<int64_t>(width) - 1) / static_cast<int64_t>(width));
+  const double width = target.lanes(ir::bytes(c.elem)),
+               vectors = static_cast<double>((usual_extent(c.n) + static_cast<int64_t>(width) - 1) / static_cast<int64_t>(width));
   double sum = tile_cycles(kernel, target), points = 1;
   for (const Size &k : c.k) points *= static_cast<double>(usual_extent(k));
   const bool along_k = is_contiguous(c.b, n + c.k.size());

@@ -76,7 +76,8 @@ bool Elaborator::fit_range(const std::shared_ptr<IndexVariable> &variable, const
     std::string names;
     for (const IndexVariable *one : unknown(shared->form)) names += (names.empty() ? "`" : ", `") + one->name + "`";
     where.caller = shared->caller;
-    report(K::two_unknown_ranges, shared->span, where, names).note("give the others theirs: `in 0..n`, or an axis that they index alone");
+    report(K::two_unknown_ranges, shared->span, where, names)
+        .note("give the others theirs: `in 0..n`, or an axis that they index alone");
     return false;
   }
   if (fewest == 0) {
@@ -101,8 +102,8 @@ bool Elaborator::settle_ranges(const std::vector<IndexRange> &ranges, bool elabo
   std::erase_if(indexed_axes_, [&](const IndexedAxis &at) {
     const bool settled = unknown(at.form).empty();
     const bool lost = (!ok || !elaborated) && std::any_of(ranges.begin(), ranges.end(), [&](const IndexRange &range) {
-      return coefficient_of(at.form, range.variable.get()) != 0;
-    });
+                        return coefficient_of(at.form, range.variable.get()) != 0;
+                      });
     if (settled && !lost) ok = sum_inside(at) && ok;
     return settled || lost;
   });

@@ -62,7 +62,7 @@ private:
   std::map<ir::NodeId, ir::NodeId> captures_; // (node of the parent, input of this)
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
   std::map<ir::NodeId, Element> indices_;
-  std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
+  std::map<ir::NodeId, ir::NodeId> lifted_; // (argument with extra axes, node of the parent)
 };
 
 } // namespace nnc::frontend

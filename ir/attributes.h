@@ -108,8 +108,9 @@ struct RandomAttributes {
   }
 };
 
-using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes,
-                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, WindowAttributes, RandomAttributes>;
+using Attributes =
+    std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes, SliceAttributes,
+                 PadAttributes, DotAttributes, GatherAttributes, WindowAttributes, RandomAttributes>;
 
 /// Calls visitor(name, field) for each field.
 template <typename V> void for_fields(const Attributes &attributes, V &&visitor) {

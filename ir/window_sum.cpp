@@ -27,7 +27,8 @@ std::optional<WindowSum> WindowSum::of(const Type &operand, const WindowAttribut
       return here != there ? here < there : operand.dims[axis].count > operand.dims[best].count;
     };
     for (size_t axis = 0; axis < rank; ++axis)
-      if (coefficient(r, axis) != 0 && seen[axis] == 1 && uses(static_cast<int64_t>(axis)) > 0 && (best < 0 || better(axis))) best = static_cast<int64_t>(axis);
+      if (coefficient(r, axis) != 0 && seen[axis] == 1 && uses(static_cast<int64_t>(axis)) > 0 && (best < 0 || better(axis)))
+        best = static_cast<int64_t>(axis);
     if (best < 0) return std::nullopt;
     sum.axes_.push_back({best, w.constant[r], coefficient(r, static_cast<size_t>(best)), {}});
     sum.result_axis_[best] = static_cast<int64_t>(r);
@@ -79,7 +80,9 @@ Part WindowSum::read(Builder &b, const Part &part) const {
     index[k].constant = before[k] - constant;
   }
   NodeId node = reversed.empty() ? part.node : b.reverse(part.node, reversed);
-  auto some = [](const std::vector<int64_t> &list) { return std::any_of(list.begin(), list.end(), [](int64_t n) { return n != 0; }); };
+  auto some = [](const std::vector<int64_t> &list) {
+    return std::any_of(list.begin(), list.end(), [](int64_t n) { return n != 0; });
+  };
   if (some(before) || some(after) || some(between)) node = b.pad(node, before, after, between);
 
   Part made{no_node, {}};

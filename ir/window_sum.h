@@ -35,9 +35,9 @@ public:
   Part read(Builder &, const Part &) const;
 
 private:
-  struct Collected {          // one axis of the result
-    int64_t from;             // the axis of the operand
-    int64_t constant, step;   // r = constant + step·from + …
+  struct Collected {                               // one axis of the result
+    int64_t from;                                  // the axis of the operand
+    int64_t constant, step;                        // r = constant + step·from + …
     std::vector<std::pair<int64_t, int64_t>> rest; // axes of the space, coefficients
   };
   std::vector<Collected> axes_;

@@ -165,7 +165,8 @@ NodeId sum_of_windows(Builder &b, NodeId id) {
     coefficient.insert(coefficient.end(), w.coefficient.begin() + r * rank, w.coefficient.begin() + (r + 1) * rank);
   }
   w.coefficient = std::move(coefficient);
-  auto sum = WindowSum::of({b.type(id).elem, product.dims}, w, result, [&](int64_t axis) { return product.uses(b.function(), axis); });
+  auto sum =
+      WindowSum::of({b.type(id).elem, product.dims}, w, result, [&](int64_t axis) { return product.uses(b.function(), axis); });
   if (!sum) return no_node;
   Reading reading(b, *sum);
   const Axes all = all_axes(static_cast<int>(sum->space().size()));

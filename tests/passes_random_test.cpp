@@ -35,11 +35,12 @@ public:
 
   void grow() {
     using Step = NodeId (Grower::*)(NodeId);
-    static constexpr Step steps[] = {
-        &Grower::unary,     &Grower::binary,  &Grower::binary, &Grower::with_constant, &Grower::broadcast, &Grower::broadcast,
-        &Grower::transpose, &Grower::reshape, &Grower::slice,  &Grower::pad,           &Grower::reverse,   &Grower::concatenate,
-        &Grower::reduce,    &Grower::reduce,  &Grower::dot,    &Grower::choose,        &Grower::gather,    &Grower::product_sum,
-        &Grower::window,    &Grower::window,  &Grower::window_add};
+    static constexpr Step steps[] = {&Grower::unary,     &Grower::binary,      &Grower::binary,    &Grower::with_constant,
+                                     &Grower::broadcast, &Grower::broadcast,   &Grower::transpose, &Grower::reshape,
+                                     &Grower::slice,     &Grower::pad,         &Grower::reverse,   &Grower::concatenate,
+                                     &Grower::reduce,    &Grower::reduce,      &Grower::dot,       &Grower::choose,
+                                     &Grower::gather,    &Grower::product_sum, &Grower::window,    &Grower::window,
+                                     &Grower::window_add};
     NodeId made = (this->*steps[below(std::size(steps))])(floats[below(static_cast<int64_t>(floats.size()))]);
     if (made == no_node || !small(made)) return;
     floats.push_back(b.unary(Op::tanh, made));
