@@ -36,8 +36,13 @@ public:
     AxisLists lists;
     for (int axis : group.outer) lists.outer.push_back(to_size(group.shape[axis]));
     for (int axis : group.inner) lists.inner.push_back(to_size(group.shape[axis]));
-    // Lanes lie along the axis that is last in memory.
+    // Lanes lie along the axis that is last in memory, but not along one as short as that of a pool's window.
+    constexpr int64_t shortest = 8;
     bool inner_lanes = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
+    if (inner_lanes && !group.outer.empty()) {
+      const ir::Extent &last = group.shape[group.inner.back()];
+      inner_lanes = last.batch || last.count >= shortest;
+    }
     kernel_.lanes = inner_lanes ? Lanes::inner : Lanes::outer;
     return finish(lists, group.members[0].node);
   }

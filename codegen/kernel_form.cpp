@@ -147,8 +147,7 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
   for (const Entry &entry : entries) {
     std::vector<KernelCall> &calls = made.calls.emplace_back();
     for (const Kernel &kernel : entry.kernels) {
-      bool turns = kernel.contraction && is_better_turned(kernel, target);
-      const Kernel lowered = turns ? turn_contraction(kernel) : kernel;
+      const Kernel lowered = kernel.contraction ? arrange_contraction(kernel, target) : kernel;
       Abstraction parts(entry, lowered);
       if (!lowered.contraction) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));

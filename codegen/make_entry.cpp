@@ -4,6 +4,7 @@
 #include "codegen/plan.h"
 #include "codegen/schedule.h"
 #include "ir/builder.h"
+#include "ir/window_sum.h"
 
 #include <fmt/format.h>
 
@@ -14,9 +15,11 @@ using ir::NodeId;
 using ir::Op;
 
 /// Puts a copy behind every data source, so that a batch can be brought together where a matrix product needs it, and behind every
-/// output that no kernel would compute (a leaf, a view, or one that has kernels of its own kind). Adjoints of values' own are done with.
+/// output that no kernel would compute (a leaf, a view, or one that has kernels of its own kind). Adjoints of values' own are done with; what
+/// windows spread is summed by reading.
 ir::Function prepare(const ir::Function &function) {
   ir::Function result;
+  ir::Builder builder(result);
   result.name = function.name;
   result.inputs = function.inputs;
   std::vector<NodeId> renamed(function.nodes.size());
@@ -35,6 +38,11 @@ ir::Function prepare(const ir::Function &function) {
       continue;
     }
     for (NodeId &operand : node.operands) operand = renamed[operand];
+    if (auto *window = std::get_if<ir::WindowAttributes>(&node.attributes); window && node.op == Op::window_add) {
+      builder.set_place(node.place);
+      renamed[id] = plain_window_add(builder, node.operands[0], *window, node.type.dims);
+      continue;
+    }
     renamed[id] = append(node);
     if (node.op != Op::input) continue;
     ir::Input &input = result.inputs[std::get<ir::InputAttributes>(node.attributes).number];

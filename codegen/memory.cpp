@@ -86,8 +86,7 @@ void Memory::require(NodeId id) {
   };
   if (addressable()) return;
   const Node &node = function_[id];
-  if (node.op == Op::broadcast || node.op == Op::transpose || node.op == Op::slice || node.op == Op::reverse ||
-      node.op == Op::reshape) {
+  if (is_view(node)) {
     require(node.operands[0]);
     if (addressable()) return; // a reshape may still not be one
   }

@@ -133,13 +133,6 @@ constexpr Builtin others[] = {
     {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},
     {"jacobian", "", 0, -1, not_yet, "the derivatives of a vector"},
     {"batch", "", 0, -1, not_yet, "all examples' e"},
-    {"conv2d", "", 0, -1, not_yet, "the convolution of an image"},
-    {"max_pool2d", "", 0, -1, not_yet, "the largest of each window"},
-    {"avg_pool2d", "", 0, -1, not_yet, "the mean of each window"},
-    {"BatchNorm2d", "", 0, -1, not_yet, "batch normalisation of images"},
-    {"Conv2d", "", 0, -1, not_yet, "a convolution with its parameters"},
-    {"Attention", "", 0, -1, not_yet, "attention with its parameters"},
-    {"TransformerBlock", "", 0, -1, not_yet, "a block of a transformer"},
 };
 
 } // namespace

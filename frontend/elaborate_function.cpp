@@ -201,6 +201,8 @@ bool Elaborator::holds_for_all_extents(K kind) {
   case K::slice_out_of_bounds:
   case K::index_too_large:
   case K::index_disagrees:
+  case K::sum_out_of_bounds:
+  case K::no_room_for_index:
   case K::empty_range:
   case K::empty_loop:
   case K::limit_exceeded:

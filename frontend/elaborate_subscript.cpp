@@ -170,9 +170,9 @@ Value Elaborator::row_of(const TensorValue &tensor, int64_t row, const Context &
 
 bool Elaborator::index_fits(const TensorValue &index, const Dim &axis, Span span, Span base, const Context &context) {
   const Element &element = index.type.element;
+  if (element.kind == ElementKind::i32) return sum_fits(index, axis, span, base, context);
   if (element.kind != ElementKind::index) {
-    Diagnostic &diagnostic = report(K::not_an_index, span, context, to_string(index.type));
-    diagnostic.note("`to_index(e, n)` makes an index of a number; sums of indices, as in `x[2*i + p]`, are not supported yet");
+    report(K::not_an_index, span, context, to_string(index.type)).note("`to_index(e, n)` makes an index of a number");
     return false;
   }
   if (IndexVariable *variable = element.variable.get()) {
@@ -196,6 +196,20 @@ bool Elaborator::index_fits(const TensorValue &index, const Dim &axis, Span span
   report(K::index_too_large, span, context, to_string(element), to_string(axis))
       .label(base, fmt::format("an axis of {}", to_string(axis)));
   return false;
+}
+
+bool Elaborator::sum_fits(const TensorValue &index, const Dim &axis, Span span, Span base, const Context &context) {
+  const auto form = index_form(*context.frame, context.frame->use(index));
+  if (!form) {
+    report(K::not_a_sum_of_indices, span, context)
+        .note("as in `x[2*i + p - 1]`; `to_index(e, n)` makes an index of any other number");
+    return false;
+  }
+  const IndexedAxis indexed{*form, axis, span, base, context.caller};
+  const bool known = std::all_of(form->terms.begin(), form->terms.end(), [](const auto &term) { return term.variable->known; });
+  if (known) return sum_inside(indexed);
+  indexed_axes_.push_back(indexed);
+  return true;
 }
 
 Value Elaborator::gather(TensorValue base, std::vector<std::pair<int, TensorValue>> indices, Span span, const Context &context) {

@@ -5,6 +5,7 @@
 // Errors are reported to the Diagnostics and give Poison, which silences all that depends on it.
 
 #include "frontend/frame.h"
+#include "frontend/index_form.h"
 #include "frontend/program.h"
 #include "frontend/scope.h"
 #include "source/diagnostics.h"
@@ -270,6 +271,13 @@ private:
 
   // Subscripts (elaborate_subscript.cpp).
   struct StaticSubscript;
+  /// A subscript that is a sum of indices, some of which have no range yet.
+  struct IndexedAxis {
+    IndexForm form;
+    Dim axis;
+    Span span, base;
+    PlaceId caller;
+  };
   Value subscript(const SubscriptExpr &, const Value &base, Span base_span, const Context &);
   Value subscript_list(const ListValue &, const Subscript &, const Value &at, Span, const Context &);
   Value subscript_tensor(TensorValue, const SubscriptExpr &, const std::vector<Value> &at, Span, const Context &);
@@ -277,6 +285,8 @@ private:
   bool static_index(const Subscript &, const Number &, const Dim &, StaticSubscript &, Span base, const Context &);
   bool index_fits(const TensorValue &index, const Dim &axis, Span, Span base, const Context &);
   TensorValue take(const TensorValue &, const std::vector<StaticSubscript> &, const Context &);
+  bool sum_fits(const TensorValue &index, const Dim &axis, Span, Span base, const Context &);
+  bool sum_inside(const IndexedAxis &);
   Value gather(TensorValue base, std::vector<std::pair<int, TensorValue>> indices, Span, const Context &);
   std::optional<int64_t> source_column(int source, const std::string &name, Span, const Context &);
 
@@ -286,6 +296,8 @@ private:
     int64_t low = 0;
   };
   std::optional<IndexRange> index_range(const IndexBinder &, const Context &);
+  bool settle_ranges(const std::vector<IndexRange> &, bool elaborated, const Context &);
+  bool fit_range(const std::shared_ptr<IndexVariable> &, const Context &);
   Value reduce_indices(const ReduceExpr &, Span, const Context &);
   std::optional<TensorValue> over_indices(const std::vector<IndexBinder> &, const Expr &body, bool from_zero, const Context &);
   Value reduce_axes(ReduceKind, TensorValue, size_t first, size_t count, const Context &);
@@ -387,6 +399,7 @@ private:
   std::map<std::pair<uint32_t, uint32_t>, TypedBinding> typed_;
   Root constant_root_;
   std::unique_ptr<Frame> constant_frame_; // where `let`s are evaluated
+  std::vector<IndexedAxis> indexed_axes_; // whose bounds are to be proven once their indices have ranges
   int depth_ = 0;
   size_t steps_ = 0;
   bool limit_reported_ = false;

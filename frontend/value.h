@@ -44,6 +44,7 @@ struct IndexVariable {
   Span span; // where it is introduced
   bool known = false;
   bool given = false; // by a range, not by a subscript
+  int64_t low = 0;    // its first value
   Dim extent;
   Span known_by; // the range or the subscript that gave the extent
 };

@@ -7,6 +7,7 @@
 #include "ir/evaluate.h"
 #include "ir/text.h"
 #include "passes/pass.h"
+#include "tests/ir_random.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -83,7 +84,7 @@ private:
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
-    switch (pick(17)) {
+    switch (pick(19)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
     case 2: return keep(b_.add(x, fitted(x)));
@@ -161,6 +162,15 @@ private:
       return keep(b_.concatenate({x, b_.unary(Op::tanh, x)}, axis));
     }
     case 15: {
+      test::RandomWindow window = test::random_window(random_, shape(x));
+      return keep(b_.window(x, window.attributes, window.part));
+    }
+    case 16: {
+      test::RandomWindow window = test::random_window(random_, shape(x));
+      NodeId part = b_.unary(Op::sin, b_.window(x, window.attributes, window.part));
+      return keep(b_.window_add(part, window.attributes, shape(x)));
+    }
+    case 17: {
       std::vector<int64_t> before, after, between;
       for (const Extent &extent : shape(x)) {
         before.push_back(extent.batch ? 0 : static_cast<int64_t>(pick(2)));
