@@ -168,7 +168,9 @@ std::optional<MemoryView> Memory::view(NodeId id) const {
     MemoryView made{buffer_[id], 0, row_major_strides(node.type.dims), -1};
     if (input.kind == ir::InputKind::tensor) return made;
     if (input.kind == ir::InputKind::source) {
-      made.rows = layout_.sources[input.slot].data;
+      const SourceLayout &source = layout_.sources[input.slot];
+      made.rows = source.data;
+      if (source.step > 0) made.strides[0] = Size(source.step);
       return made;
     }
     return std::nullopt;

@@ -107,7 +107,7 @@ Rows read_csv(const std::string &path, const Source &source) {
   return rows;
 }
 
-std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column) {
+std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column, size_t most) {
   Input input(path);
   CsvRecords records(input);
   CsvStart start = start_csv(records, path, header);
@@ -117,6 +117,8 @@ std::vector<std::string> csv_texts(const std::string &path, std::optional<int> h
       fail("{}:{}: there is no column {}", path, records.line(), column + 1);
     std::string_view cell = start.cells[static_cast<size_t>(column)];
     if (!values.contains(cell)) values.emplace(cell);
+    if (values.size() > most)
+      records.fault(static_cast<size_t>(column), fmt::format("the column has more than {} different texts", most));
   } while (records.next(start.cells));
   return {values.begin(), values.end()};
 }
