@@ -57,7 +57,8 @@ frontend::SourceContent content(const std::string &path, const frontend::DataFil
   source.row = header.row;
   source.stored = is_table ? runtime::Stored::f64 : stored_of(header.stored);
   source.names = header.alphabet;
-  if (column >= 0) source.used = {column};
+  for (int i = 0; i < static_cast<int>(header.text.size()); ++i) // columns of text are taken alone, or not at all
+    if (column < 0 ? !header.text[i] : i == column) source.used.push_back(i);
   if (!texts.empty() && column >= 0) source.alphabets = {{column, texts}};
   runtime::Rows rows = runtime::read_rows(path, source);
   frontend::SourceContent read;

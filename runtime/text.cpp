@@ -36,8 +36,10 @@ private:
 class Places {
 public:
   explicit Places(const std::vector<std::string> &names) : places(code_points * int64_t{sizeof(int32_t)}, "an alphabet") {
-    for (size_t i = 0; i < names.size(); i++)
-      if (!names[i].empty()) places.as<int32_t>()[code_point(names[i])] = static_cast<int32_t>(i) + 1;
+    for (size_t i = 0; i < names.size(); i++) {
+      char32_t character;
+      if (!names[i].empty() && decode_utf8(names[i], character)) places.as<int32_t>()[character] = static_cast<int32_t>(i) + 1;
+    }
   }
   int32_t of(const Characters &text, char32_t character, const Source &source) const {
     int32_t place = places.as<int32_t>()[character];
@@ -48,12 +50,6 @@ public:
   }
 
 private:
-  static char32_t code_point(const std::string &name) { // of sound UTF-8
-    auto first = static_cast<unsigned char>(name[0]);
-    char32_t value = name.size() == 1 ? first : first & (0x7f >> name.size());
-    for (size_t i = 1; i < name.size(); i++) value = value << 6 | (static_cast<unsigned char>(name[i]) & 0x3f);
-    return value;
-  }
   Memory places; // plus 1; 0: not in it
 };
 
@@ -120,47 +116,61 @@ template <class Add, class End> void walk_lines(Characters &text, Add add, End e
 
 } // namespace
 
-int Characters::byte() {
-  if (position == block.size()) {
-    if (ended) return -1;
-    constexpr size_t size = 1u << 18;
-    block.resize(size);
-    block.resize(input.read(block.data(), size));
-    ended = block.size() < size;
-    position = 0;
-    if (block.empty()) return -1;
+/// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+size_t decode_utf8(std::string_view text, char32_t &character) {
+  auto byte = [&](size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  character = first;
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (text.size() < length) return 0;
+  character = first & (0x7f >> length);
+  for (size_t i = 1; i < length; i++) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    character = character << 6 | (byte(i) & 0x3f);
   }
-  return static_cast<unsigned char>(block[position++]);
+  constexpr char32_t least[] = {0x80, 0x800, 0x10000};
+  const bool surrogate = character >= 0xd800 && character < 0xe000;
+  return character < least[length - 2] || character >= code_points || surrogate ? 0 : length;
+}
+
+bool is_utf8(std::string_view text) {
+  char32_t character;
+  while (!text.empty()) {
+    const size_t length = decode_utf8(text, character);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+/// Reads on where less than the longest character is left.
+void Characters::refill() {
+  constexpr size_t longest = 4, size = 1u << 18;
+  if (ended || block.size() - position >= longest) return;
+  block.erase(0, position);
+  position = 0;
+  const size_t kept = block.size();
+  block.resize(kept + size);
+  const size_t got = input.read(block.data() + kept, size);
+  block.resize(kept + got);
+  ended = got < size;
 }
 
 void Characters::fault(const std::string &what) const { fail("{}:{}:{}: {}", input.path, at_line, at_column, what); }
 
-void Characters::not_utf8(int found) {
-  if (found < 0) fault("the text ends within a character");
-  fault(fmt::format("byte 0x{:02x} is not UTF-8; `bytes(…)` reads a file of any kind", found));
-}
-
-/// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool Characters::decode(char32_t &character) {
-  int first = byte();
-  if (first < 0) return false;
+  refill();
+  const std::string_view rest = std::string_view(block).substr(position);
+  if (rest.empty()) return false;
   at_line += after_newline;
   at_column = after_newline ? 1 : at_column + 1;
-  after_newline = first == '\n';
-  if (first < 0x80) {
-    character = static_cast<char32_t>(first);
-    return true;
-  }
-  int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-  if (first < 0xc2 || first > 0xf4) not_utf8(first);
-  character = static_cast<char32_t>(first & (0x3f >> more));
-  for (int i = 0; i < more; i++) {
-    int next = byte();
-    if (next < 0 || (next & 0xc0) != 0x80) not_utf8(next);
-    character = character << 6 | static_cast<char32_t>(next & 0x3f);
-  }
-  constexpr char32_t least[] = {0x80, 0x800, 0x10000};
-  if (character < least[more - 1] || character >= code_points || (character >= 0xd800 && character < 0xe000)) not_utf8(first);
+  after_newline = rest[0] == '\n';
+  const size_t length = decode_utf8(rest, character);
+  if (length == 0)
+    fault(fmt::format("byte 0x{:02x} is not UTF-8; `bytes(…)` reads a file of any kind", static_cast<unsigned char>(rest[0])));
+  position += length;
   return true;
 }
 

@@ -5,6 +5,8 @@
 #include "runtime/input.h"
 #include "runtime/rows.h"
 
+#include <string_view>
+
 namespace nnc::runtime {
 
 /// The characters of a UTF-8 text, one after the other; a byte order mark at its beginning is passed over.
@@ -18,9 +20,8 @@ public:
   int64_t line() const { return at_line; }                // of the last character, from 1
 
 private:
-  int byte();
+  void refill();
   bool decode(char32_t &character);
-  [[noreturn]] void not_utf8(int found);
 
   Input &input;
   std::string block;
@@ -30,6 +31,10 @@ private:
 };
 
 std::string utf8(char32_t character);
+
+/// The first character of `text`, which is not empty, and its length in bytes; 0 where it is not UTF-8.
+size_t decode_utf8(std::string_view text, char32_t &character);
+bool is_utf8(std::string_view text);
 
 /// What a text is: as far as the compiler must know.
 struct TextFacts {

@@ -266,6 +266,8 @@ TEST_CASE("a column is of text where its first cell that is not empty is no numb
   Folder folder;
   std::string path = folder.write("a.csv", "a,b,c,d\n1,,x,\n2,y,3,4\n");
   CHECK(probe_file("csv", path).text == std::vector<bool>{false, true, true, false});
+  CHECK_THAT(error_of([&] { csv_texts(folder.write("b.csv", "1,x\n2,\xffy\n"), {}, 1); }),
+             Contains("b.csv:2: column 2: `") && EndsWith("` is not UTF-8"));
   CHECK_THAT(error_of([&] { csv_texts(path, {}, 2, 1); }), Contains("a.csv:3: column 3: the column has more than 1 different"));
 }
 

@@ -78,8 +78,8 @@ TEST_CASE("chars: what is no text, or has another alphabet, is named by line and
       {"a\xe0\x80\xaf", ":1:2: byte 0xe0"},     // overlong
       {"a\xed\xa0\x80", ":1:2: byte 0xed"},     // a surrogate
       {"a\xf4\x90\x80\x80", ":1:2: byte 0xf4"}, // beyond U+10FFFF
-      {"a\xc3", ":1:2: the text ends within a character"},
-      {"a\xe2\x82", ":1:2: the text ends within a character"},
+      {"a\xc3", ":1:2: byte 0xc3 is not UTF-8"},
+      {"a\xe2\x82", ":1:2: byte 0xe2 is not UTF-8"},
   };
   for (const auto &c : cases) {
     INFO(c.message);
