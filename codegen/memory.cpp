@@ -171,7 +171,9 @@ std::optional<MemoryView> Memory::view(NodeId id) const {
     if (input.kind == ir::InputKind::argument && arguments_)
       return arguments_->at(std::get<ir::InputAttributes>(node.attributes).number);
     if (input.kind == ir::InputKind::source) {
-      made.rows = layout_.sources[input.slot].data;
+      const SourceLayout &source = layout_.sources[input.slot];
+      made.rows = source.data;
+      if (source.step > 0) made.strides[0] = Size(source.step);
       return made;
     }
     return std::nullopt;

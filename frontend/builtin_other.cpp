@@ -1,4 +1,4 @@
-// Reductions of a vector, derivatives, draws, sums across the mini-batch, data sources; and what is not supported yet.
+// Reductions of a vector, derivatives, draws, sums across the mini-batch; and what is not supported yet.
 
 #include "frontend/builtin.h"
 
@@ -94,10 +94,6 @@ Value batch_sum(const BuiltinCall &call) {
   return call.result(sum, value->type);
 }
 
-Value csv(const BuiltinCall &call) { return call.source(SourceFormat::csv); }
-Value idx(const BuiltinCall &call) { return call.source(SourceFormat::idx); }
-Value npy(const BuiltinCall &call) { return call.source(SourceFormat::npy); }
-
 Value not_yet(const BuiltinCall &call) {
   call.report(K::not_supported_yet, call.span, fmt::format("`{}`", call.builtin.name));
   return {};
@@ -119,15 +115,6 @@ constexpr Builtin others[] = {
     {"bernoulli", "p, shape…", 1, -1, bernoulli, "bool draws that hold with probability p"},
     {"batch_sum", "e", 1, 1, batch_sum, "the sum over the mini-batch"},
     {"batch_mean", "e", 1, 1, batch_sum, "the mean over the mini-batch"},
-    {"csv", "path, header", 1, 2, csv, "the rows of a table of numbers"},
-    {"idx", "path", 1, 1, idx, "an array in IDX format"},
-    {"npy", "path", 1, 1, npy, "an array in NumPy format"},
-    {"npz", "", 0, -1, not_yet, "an array of a NumPy archive"},
-    {"safetensors", "", 0, -1, not_yet, "a tensor of a safetensors file"},
-    {"bytes", "", 0, -1, not_yet, "the bytes of a file"},
-    {"chars", "", 0, -1, not_yet, "the characters of a file"},
-    {"lines", "", 0, -1, not_yet, "the lines of a file"},
-    {"windows", "", 0, -1, not_yet, "every stretch of that length"},
     {"order", "", 0, -1, not_yet, "a stable argsort"},
     {"sort", "", 0, -1, not_yet, "a vector in ascending order"},
     {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},

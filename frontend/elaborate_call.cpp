@@ -197,7 +197,9 @@ Value Elaborator::function_body(const Function &function, const Context &context
   Value result = tuple({});
   const std::vector<Stmt> &statements = function.body.statements;
   ++depth_;
+  const bool in_data = std::exchange(reading_data, false); // the body is no text of a `data` block that calls it
   for (size_t i = 0; i < statements.size(); ++i) execute(statements[i], context, i + 1 == statements.size() ? &result : nullptr);
+  reading_data = in_data;
   --depth_;
   const Span last = statements.empty() ? function.span : statements.back().span;
   if (const auto *unit = result.get<TupleValue>(); unit && unit->items->empty()) {

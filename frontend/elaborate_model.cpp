@@ -203,8 +203,9 @@ Value Elaborator::member(const Value &base, const Identifier &name, const Contex
   } else if (const auto *record = base.get<RecordValue>()) {
     if (auto found = record->fields->find(name.name); found != record->fields->end()) return found->second;
     for (const auto &[field, value] : *record->fields) known.push_back(field);
-  } else if (base.is<SourceValue>()) {
-    return unsupported(fmt::format("`.{}` of a data source", name.name), name.span, context);
+  } else if (const auto *source = base.get<SourceValue>()) {
+    if (std::optional<Value> found = source_member(*source, name, context)) return *found;
+    known = {"size", "names", "length"};
   }
   Diagnostic &diagnostic = report(K::unknown_member, name.span, context, describe(base), name.name);
   if (const std::string near = nearest_name(name.name, known); !near.empty())

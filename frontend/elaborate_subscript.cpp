@@ -35,12 +35,8 @@ Value Elaborator::subscript(const SubscriptExpr &form, const Value &base, Span b
   if (!ok) return {};
   if (const auto *items = base.get<ListValue>(); items && form.subscripts.size() == 1 && !at.front().is<TensorValue>())
     return subscript_list(*items, form.subscripts.front(), at.front(), base_span, context);
-  if (const auto *source = base.get<SourceValue>(); source && at.front().is<std::string>()) {
-    const std::optional<int64_t> column =
-        source_column(source->source, *at.front().get<std::string>(), form.subscripts.front().span, context);
-    if (!column) return {};
-    at.front() = {NumberValue{Number(*column)}};
-  }
+  if (const auto *source = base.get<SourceValue>())
+    if (std::optional<Value> part = source_subscript(*source, form, at, base_span, context)) return *part;
   place(base_span, context);
   const auto tensor = as_tensor(base, base_span, context);
   return tensor ? subscript_tensor(*tensor, form, at, base_span, context) : Value{};
@@ -141,6 +137,14 @@ Value Elaborator::subscript_tensor(TensorValue tensor, const SubscriptExpr &form
   place(join(base, form.subscripts.back().span), context);
   const TensorValue part = take(tensor, taken, context);
   return indices.empty() ? Value{part} : gather(part, std::move(indices), base, context);
+}
+
+std::optional<Elaborator::StaticRange> Elaborator::static_range(const Subscript &sub, const NumberValue *number, const Dim &axis,
+                                                                Span base, const Context &context) {
+  StaticSubscript taken;
+  const bool ok = number ? static_index(sub, number->number, axis, taken, base, context)
+                         : static_slice(sub, axis, taken, false, base, context);
+  return ok ? std::optional(StaticRange{taken.start, taken.limit, taken.stride}) : std::nullopt;
 }
 
 TensorValue Elaborator::take(const TensorValue &tensor, const std::vector<StaticSubscript> &taken, const Context &context) {

@@ -31,7 +31,7 @@ struct ElaboratorOptions {
   std::vector<PreludeFile> prelude;                         // one file scope of all of them
   /// The text of a file, or nothing where it cannot be read (imports).
   std::function<std::optional<std::string>(const std::string &path)> read_file;
-  ProbeSource probe;
+  SourceReader data;
 };
 
 /// A tensor that lives from step to step, with what its initial value is made of.
@@ -45,12 +45,21 @@ struct TensorInfo {
   std::shared_ptr<Instance> owner;
 };
 
-/// A data source that an expression names (`csv("x.csv")`), with what its header says.
+/// A data source that an expression names (`csv("x.csv")`, windows over it, a list), with what its header says.
 struct SourceInfo {
-  DataSource source;
-  SourceHeader header;
-  Element element; // as a tensor: i32 of stored u8 and i32, else real
+  DataFile file;
+  SourceHeader header;        // windows are axes of its row, and counted by its rows
+  std::vector<double> values; // list
+  std::string called;         // what it is bound to, for messages
   PlaceId place;
+  std::map<int, std::unique_ptr<DimName>> sizes; // by column (-1: all elements): the limit of its index, with the alphabet
+  std::map<int, SourceContent> content;          // by column (-1: all): rows that were read when compiling
+};
+
+/// The rows of a source that a `data` block draws.
+struct SourceUse {
+  DataSource source;
+  int file; // Elaborator::files
 };
 
 /// One call of a function, for the draws in it: their path is the hash of the chain of (function, ordinal of the call in it).
@@ -165,9 +174,25 @@ public:
   const ElaboratorOptions &options() const { return options_; }
 
   std::vector<TensorInfo> tensors; // by slot
-  std::vector<SourceInfo> sources; // by number; SourceValue
+  std::deque<SourceInfo> files;    // by number; SourceValue
+  std::vector<SourceUse> sources;  // by number: inputs of the graph
   size_t first_source = 0;         // those before it are of other data clauses, which draw their own rows
-  bool reading_data = false;       // sources may become tensors: in the fields of a `data` block
+  bool reading_data = false;       // in the text of a `data` block: a source is one example there
+  std::vector<int> touched;        // files that the text of the `data` block has named, in order
+  std::set<const Data *> read_blocks;
+  /// What the indices below a dimension that a `let` names mean, by the fields that are declared so; null where these differ.
+  std::map<const DimName *, std::shared_ptr<const Alphabet>> field_alphabets;
+
+  // Data sources (elaborate_source.cpp, elaborate_whole.cpp).
+
+  Value add_source(SourceInfo);
+  /// `csv(…)` and the like.
+  Value make_source(DataFile, Span, const Context &);
+  /// `windows(sequence, length)`; `called`: how messages name a list.
+  Value make_windows(const EvaluatedArgument &sequence, int64_t length, Span, const Context &);
+  /// The alphabet of the source, or of a column; null for one of numbers. Nothing where it cannot be read (reported).
+  std::optional<const DimName *> source_alphabet(const SourceValue &, Span, const Context &);
+  bool is_text(const SourceValue &) const; // a column of text
 
   /// The path of draws in the `ordinal`-th call, one of `name`, in the call with the path `caller`.
   static uint64_t hash_path(uint64_t caller, std::string_view name, int ordinal);
@@ -210,8 +235,26 @@ private:
   /// Whether an error of the kind, found with made-up extents, holds for all.
   static bool holds_for_all_extents(DiagnosticKind);
 
-  // Data sources (elaborate_source.cpp).
-  Value make_source(SourceFormat, const std::vector<EvaluatedArgument> &, Span, const Context &);
+  // Data sources.
+  std::optional<Value> source_member(const SourceValue &, const Identifier &, const Context &);
+  std::string source_text(const SourceValue &) const;
+  int use_source(int file);
+  std::optional<Type> source_type(const SourceValue &, Span, const Context &);
+  std::optional<TensorValue> read_source(const SourceValue &, Span, const Context &);
+  TensorValue read_example(const SourceValue &, const Type &, const Context &);
+  std::optional<TensorValue> read_whole(const SourceValue &, Type, Span, const Context &);
+  const SourceContent *content(const SourceValue &, Span, const Context &);
+  std::optional<Value> source_subscript(const SourceValue &, const SubscriptExpr &, const std::vector<Value> &at, Span base,
+                                        const Context &);
+  bool text_columns(const SourceValue &, int64_t first, int64_t limit, int64_t stride, Span, const Context &);
+
+  // Values of `let`s that come of data (elaborate_whole.cpp).
+  struct KnownTensor {
+    Type type;
+    std::vector<double> values;
+  };
+  std::optional<Value> known_value(const Value &, std::vector<KnownTensor> &);
+  Value use_known(const Value &, const std::vector<KnownTensor> &, const Context &);
 
   // Expressions.
   Value apply(const Expr &, const Value &first, const Context &);
@@ -265,7 +308,6 @@ private:
   /// Equal shapes, a scalar with anything, or one that lacks leading axes: both at the larger shape.
   bool align(TensorValue &, Span, TensorValue &, Span, Span op, const std::string &what, const Context &);
   void label_type(Diagnostic &, Span, const Type &) const;
-  std::optional<TensorValue> read_source(int source, Span, const Context &);
   bool element_fits(const TensorValue &, const Element &) const;
   bool size_ok(const std::vector<Dim> &, Span, const Context &);
 
@@ -278,6 +320,10 @@ private:
     Span span, base;
     PlaceId caller;
   };
+  struct StaticRange {
+    int64_t start, limit, stride;
+  };
+  std::optional<StaticRange> static_range(const Subscript &, const NumberValue *, const Dim &, Span base, const Context &);
   Value subscript(const SubscriptExpr &, const Value &base, Span base_span, const Context &);
   Value subscript_list(const ListValue &, const Subscript &, const Value &at, Span, const Context &);
   Value subscript_tensor(TensorValue, const SubscriptExpr &, const std::vector<Value> &at, Span, const Context &);
@@ -288,7 +334,7 @@ private:
   bool sum_fits(const TensorValue &index, const Dim &axis, Span, Span base, const Context &);
   bool sum_inside(const IndexedAxis &);
   Value gather(TensorValue base, std::vector<std::pair<int, TensorValue>> indices, Span, const Context &);
-  std::optional<int64_t> source_column(int source, const std::string &name, Span, const Context &);
+  std::optional<int> source_column(const SourceValue &, const std::string &name, Span, const Context &);
 
   // Index notation (elaborate_index.cpp).
   struct IndexRange {
@@ -403,6 +449,7 @@ private:
   int depth_ = 0;
   size_t steps_ = 0;
   bool limit_reported_ = false;
+  size_t whole_reads_ = 0;        // how often data have become constants of a graph
   bool speculative_ = false;      // elaborating with made-up extents
   Diagnostics scratch_{sources_}; // for what does not hold for all extents then
 };

@@ -41,6 +41,7 @@ bool is_heavy(const Node &node) {
   case Op::dot:
   case Op::gather:
   case Op::scatter_add:
+  case Op::window_add:
   case Op::scan: return true;
   default: return false;
   }
