@@ -14,6 +14,14 @@ using K = DiagnosticKind;
 
 namespace {
 
+/// What is left across the examples where nothing varies by example: one alone is its whole mini-batch.
+ir::Function without_examples(ir::Function function) {
+  for (ir::Node &node : function.nodes)
+    if (node.op == ir::Op::batch_sum || node.op == ir::Op::batch_broadcast) node.op = ir::Op::copy;
+  ir::change_bodies(function, without_examples);
+  return function;
+}
+
 /// `function`, a graph of one example, for the examples of a mini-batch of `count`: their rows are numbered from 0.
 ir::Function over_examples(const ir::Function &function, const std::vector<bool> &lifted, int64_t count) {
   const ir::Extent size{count, false};
@@ -37,9 +45,7 @@ ir::Function over_examples(const ir::Function &function, const std::vector<bool>
   const std::vector<ir::NodeId> nodes = passes::inline_function(builder, batch, arguments);
   for (size_t i = 0; i < nodes.size(); ++i)
     builder.output({batch.outputs[i].kind, batch.outputs[i].slot, batch.outputs[i].name, nodes[i]});
-  for (ir::Node &node : result.nodes) // left where nothing varies by example: an example alone is its whole mini-batch
-    if (node.op == ir::Op::batch_sum || node.op == ir::Op::batch_broadcast) node.op = ir::Op::copy;
-  return result;
+  return without_examples(std::move(result));
 }
 
 } // namespace

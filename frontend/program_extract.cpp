@@ -1,5 +1,6 @@
 #include "frontend/program_extract.h"
 
+#include "ir/functions.h"
 #include "ir/op.h"
 
 namespace nnc::frontend {
@@ -46,6 +47,8 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
                      const Renumbering &numbers, ExtractMode mode) {
   std::vector<NodeId> roots;
   for (const ir::Output &output : outputs) roots.push_back(output.node);
+  for (const ir::Input &input : graph.inputs)
+    if (input.kind == InputKind::argument) roots.push_back(input.node); // of the body of a loop
   const std::vector<bool> needed = needed_by(graph, roots);
 
   ir::Function function;
@@ -80,6 +83,8 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
     if (output.kind == ir::OutputKind::tensor) output.slot = renumbered(numbers.tensors, output.slot);
     builder.output(std::move(output));
   }
+  if (mode != ExtractMode::as_it_is)
+    ir::change_bodies(function, [&](const ir::Function &body) { return extract(body, body.name, body.outputs, {}, mode); });
   return function;
 }
 

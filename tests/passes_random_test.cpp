@@ -21,7 +21,7 @@ namespace {
 /// Grows a graph by one random operation at a time. Values stay of moderate size.
 class Grower {
 public:
-  Grower(uint64_t seed, Function &function) : random(seed), b(function) {
+  Grower(uint64_t seed, Function &function, bool in_loop = false) : random(seed), b(function), in_loop(in_loop) {
     for (int i = 0; i < 4; ++i) floats.push_back(argument({Elem::f64, shape(3)}));
     indices = argument({Elem::i32, {{3}}});
   }
@@ -30,6 +30,7 @@ public:
   Builder b;
   std::vector<NodeId> floats;
   NodeId indices; // below 2
+  bool in_loop;   // it grows the body of a loop
 
   int64_t below(int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); }
 
@@ -40,7 +41,7 @@ public:
                                      &Grower::slice,     &Grower::pad,         &Grower::reverse,   &Grower::concatenate,
                                      &Grower::reduce,    &Grower::reduce,      &Grower::dot,       &Grower::choose,
                                      &Grower::gather,    &Grower::product_sum, &Grower::window,    &Grower::window,
-                                     &Grower::window_add};
+                                     &Grower::window_add, &Grower::loop};
     NodeId made = (this->*steps[below(std::size(steps))])(floats[below(static_cast<int64_t>(floats.size()))]);
     if (made == no_node || !small(made)) return;
     floats.push_back(b.unary(Op::tanh, made));
@@ -48,6 +49,8 @@ public:
   }
 
 private:
+  bool in_loop;
+
   NodeId argument(Type type) {
     return b.input({InputKind::argument, static_cast<int>(b.function().inputs.size()), "x", no_node}, std::move(type));
   }
@@ -183,6 +186,37 @@ private:
         break;
       }
     return b.dot(x, y, d);
+  }
+  /// A value of the type, made of x.
+  NodeId fitted(NodeId x, const Type &type) {
+    if (b.type(x).rank() > 0) x = b.reduce(ReduceKind::add, x, all_axes(b.type(x).rank()));
+    return b.broadcast_leading(b.unary(Op::tanh, x), type.dims);
+  }
+  /// A loop over a random body of the same kind: two carried values, rows, the rest the same in every turn; the last value and what is collected, added up.
+  NodeId loop(NodeId x) {
+    if (in_loop) return no_node;
+    constexpr int64_t turns = 3;
+    Function body;
+    Grower inside(random(), body, true);
+    const std::vector<NodeId> inputs = inside.floats;
+    for (int i = 0; i < 5; ++i) inside.grow();
+    for (int i = 0; i < 2; ++i) {
+      NodeId next = below(4) ? inside.b.unary(Op::tanh, inside.b.add(inputs[i], inside.partner(inputs[i]))) : inputs[i];
+      inside.b.output({OutputKind::result, i, "", next});
+    }
+    inside.b.output({OutputKind::result, 2, "", inside.floats.back()});
+    inside.b.output({OutputKind::result, 3, "", inside.floats[below(static_cast<int64_t>(inside.floats.size()))]});
+    std::vector<NodeId> operands;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      Type type = body.type(inputs[i]);
+      if (i == 2) type.dims = behind({turns, false}, type.dims);
+      operands.push_back(fitted(i == 0 ? x : floats[below(static_cast<int64_t>(floats.size()))], type));
+      if (i == 2) operands.back() = b.mul(operands.back(), b.convert(b.iota(type.dims, 0), Elem::f64));
+    }
+    operands.push_back(indices);
+    NodeId scan = b.add_node(Op::scan, operands, ScanAttributes{turns, 2, 1, below(2) == 1, std::make_shared<const Function>(body)});
+    NodeId part = b.add_node(Op::part, {scan}, PartAttributes{below(4)});
+    return below(2) && b.type(part).rank() > 0 ? b.reduce(ReduceKind::add, part, {0}) : part;
   }
   NodeId choose(NodeId x) {
     NodeId y = partner(x), condition = b.binary(Op::less, x, y);

@@ -492,3 +492,100 @@ def normalised_image(norm_weight, norm_bias, norm_running_mean, norm_running_var
 
 torch_case(f, "NormalisedImage", normalised_image,
            **{"norm.weight": U(3), "norm.bias": U(3), "norm.running_mean": U(3), "norm.running_var": P(3)}, x=U(2, 3, 4, 5))
+
+# ---- loops.nn ---------------------------------------------------------------------------------------------------------
+
+f = "loops"
+
+
+def recurrent(xs, w, u, b):
+    h, out = b, []
+    for i in range(xs.shape[-2]):
+        h = jnp.tanh(xs[..., i, :] @ w.T + h @ u.T + b)
+        out.append(h)
+    return jnp.stack(out, -2)
+
+
+def last_of(xs, w):
+    h = xs[0]
+    for x in xs:
+        h = jnp.tanh(w @ h) * x
+    return h
+
+
+def numbered(x, a):
+    s = 1.0
+    for i in range(10):
+        s = s * jnp.sum(x * a) / (i + 1)
+    return s
+
+
+def nested(xs, w):
+    h = w[0]
+    for row in xs:
+        g = h
+        for x in row:
+            g = jnp.tanh(w @ g + x * h)
+        h = h + g
+    return h
+
+
+def two_carried(xs, w):
+    a, b, collected, sums = jnp.zeros(3), jnp.ones(3), [], []
+    for i, x in enumerate(xs):
+        a, b = jnp.tanh(w @ b + x), a + 0.5 * b
+        collected.append(a * b)
+        sums.append(jnp.sum(a) / (i + 1))
+    return jnp.stack(collected), jnp.stack(sums), a, b * len(xs)
+
+
+def gathered(table, tokens):
+    h = jnp.zeros(table.shape[1])
+    for token in tokens:
+        h = jnp.tanh(0.5 * h + table[token] * table[0])
+    return h
+
+
+def gradient_of_loop(x, w):
+    def last(x):
+        for _ in range(7):
+            x = jnp.tanh(w @ x)
+        return jnp.sum(x)
+
+    return jnp.sum(jax.grad(last)(x) ** 2) + last(x)
+
+
+def gradient_in_loop(xs, a, w):
+    h = a
+    for x in xs:
+        h = h - 0.1 * jax.grad(lambda h: jnp.sum((jnp.tanh(w @ h) - x) ** 2) / 2)(h)
+    return h
+
+
+def spiral(y, a):
+    turned = lambda y: jnp.stack([-y[1], y[0] - 0.1 * y[1] ** 3])
+    for _ in range(8):
+        y = y + 0.1 * turned(y + 0.05 * turned(y))
+    return y * a
+
+
+def remembered(x, w):
+    e = lambda x: jnp.sum(jnp.tanh(w @ jnp.tanh(w @ x)) ** 2)
+    return e(x) + jnp.sum(jax.grad(e)(x) * x)
+
+
+case(f, "recurrent", recurrent, xs=U(7, 3), w=U(4, 3), u=U(4, 4), b=U(4))
+case(f, "recurrent.lifted", recurrent, xs=U(5, 6, 3), w=U(4, 3), u=U(4, 4), b=U(4))
+case(f, "recurrent.long", recurrent, xs=U(120, 2), w=U(3, 2), u=U(3, 3), b=U(3))
+case(f, "last_of", last_of, xs=U(9, 3), w=U(3, 3))
+case(f, "numbered", numbered, x=P(3), a=P())
+case(f, "nested", nested, xs=U(5, 6, 3), w=U(3, 3))
+case(f, "mapped", lambda xs, w: jnp.tanh(xs @ w.T) * xs, xs=U(8, 3), w=U(3, 3))
+case(f, "two_carried", two_carried, xs=U(6, 3), w=U(3, 3))
+case(f, "gathered", gathered, table=U(5, 3), tokens=I(5, 9))
+case(f, "accumulated", lambda xs, big: sum(jnp.sum(jnp.sin(big * x)) for x in xs), xs=U(6, 3), big=U(3, 3))
+case(f, "gradient_of_loop", gradient_of_loop, x=U(3), w=U(3, 3))
+case(f, "gradient_in_loop", gradient_in_loop, xs=U(6, 3), a=U(3), w=U(3, 3))
+case(f, "unrolled", lambda x: sum(jnp.sum(x) ** i for i in range(3)) + sum(jnp.sum(x[i:]) for i in range(3)), x=U(4))
+case(f, "spiral", spiral, y=U(2), a=U())
+case(f, "remembered", remembered, x=U(3), w=U(3, 3))
