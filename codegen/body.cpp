@@ -36,8 +36,13 @@ public:
     AxisLists lists;
     for (int axis : group.outer) lists.outer.push_back(to_size(group.shape[axis]));
     for (int axis : group.inner) lists.inner.push_back(to_size(group.shape[axis]));
-    // Lanes lie along the axis that is last in memory.
+    // Lanes lie along the axis that is last in memory, but not along one as short as that of a pool's window.
+    constexpr int64_t shortest = 8;
     bool inner_lanes = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
+    if (inner_lanes && !group.outer.empty()) {
+      const ir::Extent &last = group.shape[group.inner.back()];
+      inner_lanes = last.batch || last.count >= shortest;
+    }
     kernel_.lanes = inner_lanes ? Lanes::inner : Lanes::outer;
     return finish(lists, group.members[0].node);
   }
@@ -92,6 +97,17 @@ public:
     ValueId moved = value({operand, identity});
     store_at(moved, function_.type(id).elem, memory_.buffer(id), row_major(id, target), id, 0);
     return finish(outer_lists(function_.type(operand).dims), id);
+  }
+
+  Kernel copied(NodeId operand, BufferId to) {
+    Group group = whole(operand);
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    stages(1);
+    Index identity = identity_index(function_.type(operand).rank());
+    ValueId moved = value({operand, identity});
+    store_at(moved, function_.type(operand).elem, to, row_major(operand, identity), operand, 0);
+    return finish(outer_lists(function_.type(operand).dims), operand);
   }
 
   /// scatter_add(index[b…, i…], updates[b…, i…, r…]): outer axes b and r, the stage runs over i in order.
@@ -231,7 +247,9 @@ private:
       Access setting{memory_.settings(), input.slot, {}, {}};
       return converted(emit(load_of(Elem::f64, setting, node.place), false), node.type.elem, at.node);
     }
-    case ir::InputKind::argument: throw ir::InternalError("an entry has no arguments");
+    case ir::InputKind::argument:
+      if (!memory_.view(at.node)) throw ir::InternalError("an entry has no arguments");
+      return load(at); // of a loop's body
     default: break;
     }
     Instruction made = instruction(Code::call_value, Elem::i32, node.place);
@@ -390,6 +408,11 @@ private:
 };
 
 } // namespace
+
+Kernel build_copy(const ir::Function &function, const Memory &memory, const Layout &layout, NodeId node, BufferId to) {
+  static const std::vector<BufferId> none;
+  return Body(function, memory, layout, none).copied(node, to);
+}
 
 std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &memory, const Layout &layout, const Group &group,
                                   const std::vector<BufferId> &outputs) {

@@ -10,4 +10,7 @@ namespace nnc::codegen {
 std::vector<Kernel> build_kernels(const ir::Function &, const Memory &, const Layout &, const Group &,
                                   const std::vector<BufferId> &output_buffers);
 
+/// The value of a node in a buffer of its type: what a loop carries at first.
+Kernel build_copy(const ir::Function &, const Memory &, const Layout &, ir::NodeId, BufferId);
+
 } // namespace nnc::codegen

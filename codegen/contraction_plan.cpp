@@ -11,9 +11,6 @@ namespace {
 constexpr int64_t panel_bytes = 256 << 10; // a panel stays in the second-level cache
 constexpr int blocks_of_rows = 16;         // tiles that share a packed chunk of k
 
-/// An extent that depends on the mini-batch is taken for that of an ordinary one.
-int64_t usual(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
-
 /// Tiles whose accumulators, vectors of b and one of a fit the registers.
 std::span<const Tile> tiles(const Processor &target) {
   static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
@@ -49,7 +46,7 @@ void plan_panel(ContractionPlan &p, const Kernel &kernel) {
   int bytes = ir::bytes(c.elem);
   Size along_n = stride(c.b, outer + 1), along_k = stride(c.b, outer + 1 + c.k.size());
   bool contiguous = along_n == Size(1);
-  bool is_reused = usual(c.m) >= 4 * p.tile.rows;
+  bool is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
   if (contiguous && !(is_reused && is_far_apart(stride(c.b, outer + 2), bytes))) return;
   Size inner(1); // points of the summed axes but the outermost
   for (size_t axis = 1; axis < c.k.size(); ++axis) inner = inner * c.k[axis];
@@ -67,9 +64,9 @@ void plan_panel(ContractionPlan &p, const Kernel &kernel) {
 void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   std::vector<std::pair<int64_t, int64_t>> axes; // extent, granule
-  for (const Size &extent : kernel.axes) axes.emplace_back(usual(extent), 1);
-  axes.emplace_back(usual(c.m), p.tile.rows);
-  axes.emplace_back(usual(c.n), int64_t{p.width} * p.tile.vectors);
+  for (const Size &extent : kernel.axes) axes.emplace_back(usual_extent(extent), 1);
+  axes.emplace_back(usual_extent(c.m), p.tile.rows);
+  axes.emplace_back(usual_extent(c.n), int64_t{p.width} * p.tile.vectors);
   int64_t best = -1;
   for (size_t axis = 0; axis < axes.size(); ++axis) {
     auto [extent, granule] = axes[axis];
@@ -79,46 +76,37 @@ void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   }
 }
 
-} // namespace
-
-bool is_better_turned(const Kernel &kernel, const Processor &target) {
-  const Contraction &c = *kernel.contraction;
-  int64_t width = target.lanes(ir::bytes(c.elem));
-  return c.n.is_constant() && c.n.c[0] * 4 <= width && usual(c.m) > c.n.c[0];
+/// The tile of fewest cycles.
+std::pair<Tile, double> best_tile(const Contraction &c, int width, const Processor &target) {
+  const int64_t m = usual_extent(c.m), vectors = (usual_extent(c.n) + width - 1) / width;
+  std::pair<Tile, double> best{{}, 0};
+  for (Tile tile : tiles(target)) {
+    double cycles = product_cycles(tile, m, vectors);
+    if (best.second == 0 || cycles < best.second) best = {tile, cycles};
+  }
+  return best;
 }
 
-Kernel turn_contraction(Kernel kernel) {
-  size_t m = kernel.axes.size(), n = m + 1;
-  auto turn = [&](Access &access) {
-    if (access.strides.size() <= m) return;
-    access.strides.resize(std::max(access.strides.size(), n + 1));
-    std::swap(access.strides[m], access.strides[n]);
-  };
-  for (Instruction &i : kernel.values) {
-    turn(i.access);
-    if (i.code == Code::axis && (i.axis == static_cast<int>(m) || i.axis == static_cast<int>(n)))
-      i.axis = static_cast<int>(m + n) - i.axis;
-  }
-  Contraction &c = *kernel.contraction;
-  turn(c.a), turn(c.b);
-  std::swap(c.a, c.b);
-  std::swap(c.m, c.n);
-  kernel.stages[0].axes = {c.m, c.n};
-  return kernel;
+int lanes_of(const Contraction &c, const Processor &target) {
+  int width = target.lanes(ir::bytes(c.elem));
+  if (!c.n.is_constant()) return width;
+  return static_cast<int>(std::min<int64_t>(width, std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(c.n.c[0], 1)))));
+}
+
+} // namespace
+
+int64_t usual_extent(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
+
+double tile_cycles(const Kernel &kernel, const Processor &target) {
+  return best_tile(*kernel.contraction, lanes_of(*kernel.contraction, target), target).second;
 }
 
 ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) {
   const Contraction &c = *kernel.contraction;
   ContractionPlan p{};
-  p.width = target.lanes(ir::bytes(c.elem));
-  if (c.n.is_constant())
-    p.width = static_cast<int>(std::min<int64_t>(p.width, std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(c.n.c[0], 1)))));
-  int64_t m = usual(c.m), vectors = (usual(c.n) + p.width - 1) / p.width;
-  double least = 0;
-  for (Tile tile : tiles(target)) {
-    double cycles = product_cycles(tile, m, vectors);
-    if (least == 0 || cycles < least) least = cycles, p.tile = tile;
-  }
+  p.width = lanes_of(c, target);
+  p.tile = best_tile(c, p.width, target).first;
+  const int64_t vectors = (usual_extent(c.n) + p.width - 1) / p.width;
   if (c.n.is_constant()) p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, vectors));
   if (c.m.is_constant()) {
     p.tile.rows = static_cast<int>(std::clamp<int64_t>(c.m.c[0], 1, p.tile.rows));

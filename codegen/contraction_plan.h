@@ -31,11 +31,14 @@ struct ContractionPlan {
   int64_t granule = 1;
 };
 
-/// Whether so few columns are asked for that the lanes had better run along m.
-bool is_better_turned(const Kernel &, const Processor &);
+/// An extent, one that depends on the mini-batch being taken for that of an ordinary one.
+int64_t usual_extent(const Size &);
 
-/// The same products with m and n, a and b exchanged.
-Kernel turn_contraction(Kernel);
+/// Cycles or so of one summed point in the best tiles.
+double tile_cycles(const Kernel &, const Processor &);
+
+/// The same contraction with the m and n, of its free axes, that are likely the fastest.
+Kernel arrange_contraction(const Kernel &, const Processor &);
 
 ContractionPlan plan_contraction(const Kernel &, const Processor &);
 

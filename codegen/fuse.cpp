@@ -67,8 +67,13 @@ public:
       : function_(function), memory_(memory), group_of_(function.nodes.size(), -1) {}
 
   std::vector<Group> run() {
-    for (NodeId id = 0; id < function_.nodes.size(); ++id)
-      if (memory_.kept(id)) place(id);
+    for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+      const Op op = function_[id].op;
+      if (op == Op::scan)
+        place_loop(id);
+      else if (memory_.kept(id) && op != Op::part)
+        place(id);
+    }
     return std::move(groups_);
   }
 
@@ -101,6 +106,18 @@ private:
     if (is_scalar_map(group)) scalar_maps_.push_back(static_cast<int>(groups_.size()));
     groups_.push_back(std::move(group));
     settle(static_cast<int>(groups_.size()) - 1, id, reads);
+  }
+
+  void place_loop(NodeId id) {
+    Group group;
+    group.kind = GroupKind::loop;
+    group.scan = id;
+    for (NodeId user = id + 1; user < function_.nodes.size(); ++user)
+      if (function_[user].op == Op::part && function_[user].operands[0] == id) group.members.push_back({user, 0, false});
+    const int number = static_cast<int>(groups_.size());
+    for (const Member &member : group.members) group_of_[member.node] = number;
+    groups_.push_back(std::move(group));
+    for (const At &read : frontier(function_, memory_, id)) groups_[number].after.insert(group_of_[read.node]);
   }
 
   static bool is_scalar_map(const Group &group) { return group.kind == GroupKind::map && group.shape.empty(); }
@@ -152,7 +169,7 @@ private:
 
   /// Whether the domain is that of the group, or its outer part.
   static bool may_share(const Group &group, const Domain &domain) {
-    if (group.kind == GroupKind::alone) return false;
+    if (group.kind == GroupKind::alone || group.kind == GroupKind::loop) return false;
     if (group.kind == GroupKind::row && is_outer(group, domain)) return true;
     if (group.shape != domain.shape) return false;
     return domain.inner.empty() || domain.inner == group.inner || becomes_row(group, domain);

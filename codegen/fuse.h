@@ -19,6 +19,7 @@ enum class GroupKind : uint8_t {
   row,         // reductions over the inner axes, and what shares their space
   contraction, // a matrix product and maps of its result
   alone,       // pad, concatenate, scatter_add: kernels that nothing joins
+  loop,        // a scan: its members are its results
 };
 
 struct Group {
@@ -27,7 +28,8 @@ struct Group {
   std::vector<int> outer; // its axes that are outer ones; kernel axis i is outer[i]
   std::vector<int> inner; // and the inner ones, numbered on
   std::vector<Member> members;
-  std::set<int> after; // groups that must run before
+  ir::NodeId scan = ir::no_node; // of a loop
+  std::set<int> after;           // groups that must run before
 
   /// The kernel's axis of each axis of `shape`.
   std::vector<int> kernel_axes() const;

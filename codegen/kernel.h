@@ -40,6 +40,12 @@ struct Buffer {
   ir::Elem elem = ir::Elem::f32; // stored element; bool is a byte of 0 or 1
   Size elements;
   std::string label; // for printing: `%12`, `hidden.weight`
+
+  /// In a loop, a row of `whole` for each turn: this one's first turn has the row at element `start` of it, and a turn of loop `first` moves on
+  /// by `second` elements.
+  int whole = -1;
+  Size start = {};
+  std::vector<std::pair<int, Size>> moves = {};
 };
 
 using BufferId = int;
@@ -134,16 +140,45 @@ struct Kernel {
   PlaceId place;              // the node that it was made for
 };
 
+/// Kernels [first, last) of an entry, run `turns` times.
+struct TurnLoop {
+  int64_t turns = 0;
+  int first = 0, last = 0;
+  bool operator==(const TurnLoop &) const = default;
+};
+
 struct Entry {
   std::string name; // train, evaluate, …: the function `nnc_<name>`
   std::vector<Buffer> buffers;
   std::vector<Kernel> kernels;
+  std::vector<TurnLoop> loops; // one within another stands behind it
   Size arena_bytes;
   std::vector<std::vector<double>> constants;
   bool steps = false;         // `train`: the kernels run nnc_call::steps times, with rows, costs, reports and step advanced
   int costs = 0, reports = 0; // per step
   int data = 0;               // number of row tables
 };
+
+/// The buffer whose memory it is: the whole of a row.
+inline const Buffer &memory_of(const std::vector<Buffer> &buffers, BufferId id) {
+  return buffers[id].whole < 0 ? buffers[id] : buffers[buffers[id].whole];
+}
+
+/// Visits the kernels [first, last) in order: kernel(number), and for each outermost loop among them loop(number of the loop).
+template <typename OnKernel, typename OnLoop>
+void walk_kernels(const Entry &entry, int first, int last, int around, OnKernel &&kernel, OnLoop &&loop) {
+  for (int at = first; at < last;) {
+    int found = -1;
+    for (int number = around + 1; number < static_cast<int>(entry.loops.size()) && found < 0; ++number)
+      if (entry.loops[number].first == at && entry.loops[number].last > at && entry.loops[number].last <= last) found = number;
+    if (found < 0) {
+      kernel(at++);
+    } else {
+      loop(found);
+      at = entry.loops[found].last;
+    }
+  }
+}
 
 std::string print(const Kernel &, const std::vector<Buffer> &);
 std::string print(const Entry &);

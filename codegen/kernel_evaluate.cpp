@@ -73,7 +73,20 @@ double identity(ReduceKind kind, Elem elem) {
 
 class Execution {
 public:
-  Execution(const Entry &entry, nnc_call &call, int64_t turn) : entry_(entry), call_(call), turn_(turn), examples_(call.batch) {}
+  Execution(const Entry &entry, nnc_call &call, int64_t turn) : entry_(entry), call_(call), turn_(turn), examples_(call.batch), turns_(entry.loops.size(), 0) {}
+
+  /// All kernels, loops turn after turn.
+  void run() { run(0, static_cast<int>(entry_.kernels.size()), -1); }
+
+private:
+  void run(int first, int last, int around) {
+    walk_kernels(
+        entry_, first, last, around, [&](int kernel) { run(entry_.kernels[kernel]); },
+        [&](int loop) {
+          const TurnLoop &over = entry_.loops[loop];
+          for (turns_[loop] = 0; turns_[loop] < over.turns; ++turns_[loop]) run(over.first, over.last, loop);
+        });
+  }
 
   void run(const Kernel &kernel) {
     kernel_ = &kernel;
@@ -84,7 +97,6 @@ public:
     });
   }
 
-private:
   unsigned char *base(const Buffer &buffer) const {
     auto bytes = [](const void *p) { return static_cast<unsigned char *>(const_cast<void *>(p)); };
     int64_t step = entry_.steps ? turn_ : 0;
@@ -111,13 +123,19 @@ private:
 
   double load(const Access &access) {
     const Buffer &buffer = entry_.buffers[access.buffer];
-    if (buffer.space == Space::constant) return ir::round_to(buffer.elem, entry_.constants[buffer.number].at(element(access)));
+    if (buffer.space == Space::constant) {
+      int64_t at = element(access) + buffer.offset.at(examples_) / ir::bytes(buffer.elem);
+      for (const auto &[loop, elements] : buffer.moves) at += elements.at(examples_) * turns_[loop];
+      return ir::round_to(buffer.elem, entry_.constants[buffer.number].at(at));
+    }
     return read(place(access), buffer.elem);
   }
 
   unsigned char *place(const Access &access) {
     const Buffer &buffer = entry_.buffers[access.buffer];
-    return base(buffer) + buffer.offset.at(examples_) + element(access) * ir::bytes(buffer.elem);
+    int64_t moved = 0;
+    for (const auto &[loop, elements] : buffer.moves) moved += elements.at(examples_) * turns_[loop];
+    return base(buffer) + buffer.offset.at(examples_) + (moved + element(access)) * ir::bytes(buffer.elem);
   }
 
   /// Calls f at each point of further axes.
@@ -244,6 +262,7 @@ private:
   const Entry &entry_;
   nnc_call &call_;
   int64_t turn_, examples_;
+  std::vector<int64_t> turns_; // of the loops
   const Kernel *kernel_ = nullptr;
   std::vector<int64_t> axes_;
   std::vector<double> values_;
@@ -263,8 +282,7 @@ void evaluate(const Entry &entry, nnc_call &call) {
   int64_t turns = entry.steps ? call.steps : 1, turn = 0;
   bool goes_on = true;
   for (; goes_on && turn < turns && !(entry.steps && *call.stop); ++turn) {
-    Execution execution(entry, call, turn);
-    for (const Kernel &kernel : entry.kernels) execution.run(kernel);
+    Execution(entry, call, turn).run();
     if (entry.steps) goes_on = costs_are_finite(entry, call, turn);
   }
   if (entry.steps) call.done = turn;

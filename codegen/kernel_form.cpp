@@ -48,7 +48,7 @@ public:
     }
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
-        form.buffers[id].apart.push_back(apart(entry.buffers[call.buffers[id]], entry.buffers[other]));
+        form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
     form.paths = static_cast<int>(call.paths.size());
   }
 
@@ -147,8 +147,7 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
   for (const Entry &entry : entries) {
     std::vector<KernelCall> &calls = made.calls.emplace_back();
     for (const Kernel &kernel : entry.kernels) {
-      bool turns = kernel.contraction && is_better_turned(kernel, target);
-      const Kernel lowered = turns ? turn_contraction(kernel) : kernel;
+      const Kernel lowered = kernel.contraction ? arrange_contraction(kernel, target) : kernel;
       Abstraction parts(entry, lowered);
       if (!lowered.contraction) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));

@@ -107,8 +107,13 @@ std::string print(const Entry &entry) {
     text += fmt::format("buffer b{} {}{} at {}: {} × {} {}\n", id, name(buffer.space),
                         numbered ? fmt::format(" {}", buffer.number) : "", to_string(buffer.offset), to_string(buffer.elements),
                         ir::name(buffer.elem), buffer.label);
+    for (const auto &[loop, elements] : buffer.moves) text += fmt::format("  moves {} a turn of loop {}\n", to_string(elements), loop);
   }
-  for (const Kernel &kernel : entry.kernels) text += print(kernel, entry.buffers);
+  for (int number = 0; number < static_cast<int>(entry.kernels.size()); ++number) {
+    for (const TurnLoop &loop : entry.loops)
+      if (loop.first == number && loop.last > number) text += fmt::format("loop {} turns to {}\n", loop.turns, loop.last - 1);
+    text += print(entry.kernels[number], entry.buffers);
+  }
   return text;
 }
 

@@ -30,7 +30,7 @@ private:
   Value *slot(size_t offset);
   void barrier() { b_.CreateCall(team_.meet, {team_.handle}); }
   template <typename Body> void when(Value *condition, Body &&body) { emit_when(b_, condition, body); }
-  void run(Value *turn, bool is_alone) { shares_.run(b_, team_, turn, is_alone); }
+  void run(Value *turn, bool is_alone) { shares_.run(b_, places_, team_, turn, is_alone); }
   void steps_alone();
   void steps_together();
   Value *is_stopped();

@@ -40,8 +40,14 @@ Places::Places(llvm::Module &module, const Entry &entry, const std::vector<Kerne
       if (buffer.space == Space::constant && buffer.number == static_cast<int>(number)) elem = buffer.elem;
     constants_.push_back(constant_data(module, constant_array(module.getContext(), entry.constants[number], elem)));
   }
+  moves_.resize(entry.loops.size());
   for (const KernelCall &call : calls) {
-    for (BufferId id : call.buffers) rows_.push_back({start_of(entry.buffers[id]), entry.buffers[id].offset.c});
+    for (BufferId id : call.buffers) {
+      const Buffer &buffer = entry.buffers[id];
+      for (const auto &[loop, elements] : buffer.moves)
+        moves_[loop].push_back({rows_.size(), elements * Size(ir::bytes(buffer.elem)), step_count_++});
+      rows_.push_back({start_of(buffer), buffer.offset.c});
+    }
     for (uint64_t path : call.paths) rows_.push_back({0, {static_cast<int64_t>(path), 0, 0}});
   }
 }
@@ -82,6 +88,7 @@ void Places::emit(llvm::IRBuilder<> &b, Value *call, Value *examples) {
   std::vector<Value *> starts = {b.getInt64(0)};
   for (const Buffer *buffer : starts_) starts.push_back(b.CreatePtrToInt(start(b, call, *buffer), i64));
   array_ = emit_local(b, i64, rows_.size());
+  emit_steps(b, examples);
   if (rows_.size() > longest_unrolled) return emit_from_table(b, starts, examples);
   for (size_t number = 0; number < rows_.size(); ++number) {
     const auto &[start, c] = rows_[number];
@@ -111,6 +118,27 @@ void Places::emit_from_table(llvm::IRBuilder<> &b, const std::vector<Value *> &s
     place = b.CreateAdd(place, b.CreateLoad(i64, b.CreateInBoundsGEP(i64, array, column(0))));
     b.CreateStore(place, b.CreateInBoundsGEP(i64, array_, index));
   });
+}
+
+void Places::emit_steps(llvm::IRBuilder<> &b, Value *examples) {
+  if (step_count_ == 0) return;
+  llvm::Type *i64 = b.getInt64Ty();
+  steps_ = emit_local(b, i64, step_count_);
+  for (const std::vector<Move> &moves : moves_)
+    for (const Move &move : moves) {
+      Value *step = b.CreateAdd(b.CreateMul(examples, b.getInt64(move.bytes.c[2])), b.getInt64(move.bytes.c[1]));
+      step = b.CreateAdd(b.CreateMul(examples, step), b.getInt64(move.bytes.c[0]));
+      b.CreateStore(step, b.CreateConstInBoundsGEP1_64(i64, steps_, move.step));
+    }
+}
+
+void Places::move(llvm::IRBuilder<> &b, int loop, int64_t turns) const {
+  llvm::Type *i64 = b.getInt64Ty();
+  for (const Move &move : moves_[loop]) {
+    Value *place = b.CreateConstInBoundsGEP1_64(i64, array_, move.place);
+    Value *step = b.CreateMul(b.CreateLoad(i64, b.CreateConstInBoundsGEP1_64(i64, steps_, move.step)), b.getInt64(turns));
+    b.CreateStore(b.CreateAdd(b.CreateLoad(i64, place), step), place);
+  }
 }
 
 Value *Places::at(llvm::IRBuilder<> &b, Value *number) const {

@@ -17,6 +17,8 @@ public:
   void emit(llvm::IRBuilder<> &, llvm::Value *call, llvm::Value *examples);
   /// The address of place `number`, in code after `emit`; kernels' places follow each other in the order of the calls.
   llvm::Value *at(llvm::IRBuilder<> &, llvm::Value *number) const;
+  /// Moves the places of a loop's rows on by `turns` turns.
+  void move(llvm::IRBuilder<> &, int loop, int64_t turns) const;
 
 private:
   /// A place is start + c[0] + c[1]·B + c[2]·B²; a path has 0 for its start.
@@ -26,6 +28,7 @@ private:
   };
 
   void emit_from_table(llvm::IRBuilder<> &, const std::vector<llvm::Value *> &starts, llvm::Value *examples);
+  void emit_steps(llvm::IRBuilder<> &, llvm::Value *examples);
   uint64_t start_of(const Buffer &);
   llvm::Value *start(llvm::IRBuilder<> &, llvm::Value *call, const Buffer &) const;
 
@@ -33,6 +36,15 @@ private:
   const Entry &entry_;
   std::vector<const Buffer *> starts_; // one buffer of each stretch of memory; start number n is that of starts_[n - 1]
   std::vector<Row> rows_;
+  /// A place that moves in a loop, by a number of bytes each turn, which stands in `steps_` when the array is filled.
+  struct Move {
+    size_t place;
+    Size bytes;
+    size_t step;
+  };
+  std::vector<std::vector<Move>> moves_; // by loop
+  size_t step_count_ = 0;
+  llvm::Value *steps_ = nullptr;
   std::vector<llvm::Value *> constants_;
   llvm::Value *array_ = nullptr;
 };

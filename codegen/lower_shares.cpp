@@ -28,23 +28,29 @@ static int64_t least_examples(const Sharing &sharing, double least) {
 
 Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry, const std::vector<KernelForm> &forms,
                const std::vector<KernelCall> &calls)
-    : module_(module) {
+    : module_(module), entry_(entry) {
   llvm::LLVMContext &context = module.getContext();
   llvm::Type *i64 = llvm::Type::getInt64Ty(context), *pointer = llvm::PointerType::get(context, 0);
   std::vector<llvm::Type *> types(columns, i64);
   types[function] = pointer;
   row_ = llvm::StructType::get(context, types);
   share_ = llvm::StructType::get(context, {pointer, pointer, i64, i64, i64});
+  // Where a loop begins, each kernel of the turn before may have been shared.
+  std::vector<int64_t> shared_from, loop_from(calls.size(), never);
+  for (const KernelCall &call : calls) shared_from.push_back(least_examples(call.sharing, target.least_shared_work));
+  for (const TurnLoop &loop : entry.loops)
+    for (int kernel = loop.first; kernel < loop.last; ++kernel)
+      loop_from[loop.first] = std::min(loop_from[loop.first], shared_from[kernel]);
   size_t first_place = 0;
   for (size_t kernel = 0; kernel < calls.size(); ++kernel) {
     const Sharing &sharing = calls[kernel].sharing;
-    int64_t from = least_examples(sharing, target.least_shared_work);
+    int64_t from = shared_from[kernel];
     least_ = std::min(least_, from);
     functions_.push_back(kernel_function(module, forms[calls[kernel].form]));
     kernel_ = functions_.back()->getFunctionType();
     std::vector<llvm::Constant *> row = {functions_.back()};
     const Size &size = sharing.extent;
-    for (int64_t value : {static_cast<int64_t>(first_place), int64_t{entry.kernels[kernel].barrier_before}, from, size.c[0],
+    for (int64_t value : {static_cast<int64_t>(first_place), int64_t{entry.kernels[kernel].barrier_before}, from, loop_from[kernel], size.c[0],
                           size.c[1], size.c[2], sharing.granule})
       row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
     rows_.push_back(llvm::ConstantStruct::get(row_, row));
@@ -92,7 +98,8 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
       set(last, bound(b.CreateAdd(team.thread, b.getInt64(1))));
     });
     Value *is_due_now = b.CreateOr(b.CreateLoad(b.getInt1Ty(), due), b.CreateICmpNE(column(is_due), b.getInt64(0)));
-    Value *had_part = b.CreateLoad(b.getInt1Ty(), others), *meet = b.CreateAnd(is_due_now, b.CreateOr(had_part, is_shared));
+    Value *had_part = b.CreateOr(b.CreateLoad(b.getInt1Ty(), others), b.CreateICmpSGE(team.examples, column(loop_from)));
+    Value *meet = b.CreateAnd(is_due_now, b.CreateOr(had_part, is_shared));
     set(meets, b.CreateZExt(b.CreateAnd(meet, is_team), b.getInt64Ty()));
     b.CreateStore(b.CreateAnd(is_due_now, b.CreateNot(meet)), due);
     b.CreateStore(b.CreateOr(b.CreateAnd(had_part, b.CreateNot(meet)), is_shared), others);
@@ -102,7 +109,7 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
 /// The steps of a small network are over in less than a microsecond: its calls stand one after the other, each of a function that is known.
 static constexpr size_t longest_unrolled = 32;
 
-void Shares::run(llvm::IRBuilder<> &b, const Team &team, Value *turn, bool is_alone) const {
+void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, Value *turn, bool is_alone) const {
   auto call = [&](Value *kernel, llvm::Function *known) {
     Value *share = b.CreateInBoundsGEP(share_, list_, kernel);
     auto get = [&](Field field) -> Value * {
@@ -113,8 +120,34 @@ void Shares::run(llvm::IRBuilder<> &b, const Team &team, Value *turn, bool is_al
     emit_when(b, b.CreateICmpSLT(from, to),
               [&] { b.CreateCall(kernel_, known ? known : get(code), {team.call, get(place), team.examples, turn, from, to}); });
   };
-  if (functions_.size() > longest_unrolled) return emit_each(b, functions_.size(), [&](Value *kernel) { call(kernel, nullptr); });
-  for (size_t kernel = 0; kernel < functions_.size(); ++kernel) call(b.getInt64(kernel), functions_[kernel]);
+  auto stretch = [&](int from, int to) {
+    if (to - from > static_cast<int>(longest_unrolled))
+      return emit_each(b, to - from, [&](Value *number) { call(b.CreateAdd(number, b.getInt64(from)), nullptr); });
+    for (int kernel = from; kernel < to; ++kernel) call(b.getInt64(kernel), functions_[kernel]);
+  };
+  run(b, places, stretch, 0, static_cast<int>(functions_.size()), -1);
+}
+
+/// The kernels [first, last): stretches of them, and loops.
+void Shares::run(llvm::IRBuilder<> &b, const Places &places, const std::function<void(int, int)> &stretch, int first, int last,
+                 int around) const {
+  int from = first;
+  auto flush = [&](int to) {
+    if (from < to) stretch(from, to);
+  };
+  walk_kernels(
+      entry_, first, last, around, [](int) {},
+      [&](int number) {
+        const TurnLoop &loop = entry_.loops[number];
+        flush(loop.first);
+        emit_each(b, static_cast<uint64_t>(loop.turns), [&](Value *) {
+          run(b, places, stretch, loop.first, loop.last, number);
+          places.move(b, number, 1);
+        });
+        places.move(b, number, -loop.turns);
+        from = loop.last;
+      });
+  flush(last);
 }
 
 } // namespace nnc::codegen

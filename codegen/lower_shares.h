@@ -5,6 +5,8 @@
 #include "codegen/kernel_form.h"
 #include "codegen/lower_places.h"
 
+#include <functional>
+
 namespace nnc::codegen {
 
 class Shares {
@@ -24,13 +26,16 @@ public:
   /// Makes this thread's list.
   void emit(llvm::IRBuilder<> &, const Places &, const Team &);
   /// Runs the kernels in order; alone: a list of one thread, without barriers.
-  void run(llvm::IRBuilder<> &, const Team &, llvm::Value *turn, bool is_alone) const;
+  void run(llvm::IRBuilder<> &, const Places &, const Team &, llvm::Value *turn, bool is_alone) const;
 
 private:
-  enum Column { function, places, is_due, shared_from, extent, granule = extent + 3, columns }; // of the table
+  enum Column { function, places, is_due, shared_from, loop_from, extent, granule = extent + 3, columns }; // of the table
   enum Field { code, place, first, last, meets };                                               // of the list
 
+  void run(llvm::IRBuilder<> &, const Places &, const std::function<void(int from, int to)> &stretch, int first, int last, int around) const;
+
   llvm::Module &module_;
+  const Entry &entry_;
   std::vector<llvm::Function *> functions_; // by kernel
   std::vector<llvm::Constant *> rows_;
   llvm::StructType *row_, *share_;

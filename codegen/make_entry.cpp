@@ -4,6 +4,7 @@
 #include "codegen/plan.h"
 #include "codegen/schedule.h"
 #include "ir/builder.h"
+#include "ir/window_sum.h"
 
 #include <fmt/format.h>
 
@@ -14,9 +15,11 @@ using ir::NodeId;
 using ir::Op;
 
 /// Puts a copy behind every data source, so that a batch can be brought together where a matrix product needs it, and behind every
-/// output that no kernel would compute (a leaf, a view, or one that has kernels of its own kind).
+/// output that no kernel would compute (a leaf, a view, or one that has kernels of its own kind). Adjoints of values' own are done with; what
+/// windows spread is summed by reading.
 ir::Function prepare(const ir::Function &function) {
   ir::Function result;
+  ir::Builder builder(result);
   result.name = function.name;
   result.inputs = function.inputs;
   std::vector<NodeId> renamed(function.nodes.size());
@@ -29,7 +32,17 @@ ir::Function prepare(const ir::Function &function) {
   };
   for (NodeId id = 0; id < function.nodes.size(); ++id) {
     ir::Node node = function[id];
+    if (node.op == Op::custom) continue;
+    if (node.op == Op::part && function[node.operands[0]].op == Op::custom) {
+      renamed[id] = renamed[function[node.operands[0]].operands[std::get<ir::PartAttributes>(node.attributes).number]];
+      continue;
+    }
     for (NodeId &operand : node.operands) operand = renamed[operand];
+    if (auto *window = std::get_if<ir::WindowAttributes>(&node.attributes); window && node.op == Op::window_add) {
+      builder.set_place(node.place);
+      renamed[id] = plain_window_add(builder, node.operands[0], *window, node.type.dims);
+      continue;
+    }
     renamed[id] = append(node);
     if (node.op != Op::input) continue;
     ir::Input &input = result.inputs[std::get<ir::InputAttributes>(node.attributes).number];
@@ -73,6 +86,89 @@ void place_tensors(Layout &layout) {
   layout.state_bytes = offset;
 }
 
+namespace {
+
+/// The kernels and loops of a graph: an entry's, or a loop's body.
+class EntryBuilder {
+public:
+  EntryBuilder(Entry &entry, const Layout &layout) : entry_(entry), layout_(layout) {}
+
+  std::vector<Unit> build(const ir::Function &function, const Memory &memory, const std::vector<BufferId> &outputs) {
+    std::vector<Unit> units;
+    for (const Group &group : fuse(function, memory)) {
+      if (group.kind == GroupKind::loop)
+        add_loop(units, function, memory, group);
+      else
+        for (Kernel &kernel : build_kernels(function, memory, layout_, group, outputs)) units.push_back({std::move(kernel), -1, {}, {}});
+    }
+    return units;
+  }
+
+private:
+  BufferId add(Buffer buffer) {
+    entry_.buffers.push_back(std::move(buffer));
+    return static_cast<BufferId>(entry_.buffers.size() - 1);
+  }
+
+  /// The rows of a tensor, one a turn of `loop`.
+  MemoryView rows_of(const MemoryView &view, int loop, const ir::ScanAttributes &scan) {
+    Buffer row = entry_.buffers[view.buffer];
+    if (row.whole < 0) row.whole = view.buffer;
+    const Size last = view.strides[0] * Size(scan.turns - 1);
+    row.start = row.start + view.start + (scan.backwards ? last : Size(0));
+    row.moves.emplace_back(loop, scan.backwards ? view.strides[0] * Size(-1) : view.strides[0]);
+    row.label += "[turn]";
+    return {add(std::move(row)), 0, {view.strides.begin() + 1, view.strides.end()}, -1};
+  }
+
+  /// A copy of what is carried at first, then the loop over the body's kernels.
+  void add_loop(std::vector<Unit> &units, const ir::Function &function, const Memory &memory, const Group &group) {
+    const ir::Node &node = function[group.scan];
+    const auto &scan = std::get<ir::ScanAttributes>(node.attributes);
+    const int number = static_cast<int>(entry_.loops.size());
+    entry_.loops.push_back({scan.turns, 0, 0});
+    std::vector<BufferId> results(node.type.parts.size(), -1);
+    for (const Member &member : group.members)
+      results[std::get<ir::PartAttributes>(function[member.node].attributes).number] = memory.buffer(member.node);
+
+    Unit loop{{}, number, {}, {}};
+    std::vector<MemoryView> arguments;
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      const NodeId operand = node.operands[i];
+      if (i >= static_cast<size_t>(scan.carries)) {
+        const bool sequence = i < static_cast<size_t>(scan.carries + scan.sequences);
+        arguments.push_back(sequence ? rows_of(*memory.view(operand), number, scan) : *memory.view(operand));
+        continue;
+      }
+      const ir::Type &type = function.type(operand);
+      if (results[i] < 0) results[i] = add({Space::arena, 0, 0, type.elem, element_count(type.dims), fmt::format("carried {}", i)});
+      units.push_back({build_copy(function, memory, layout_, operand, results[i]), -1, {}, {}});
+      arguments.push_back({results[i], 0, row_major_strides(type.dims), -1});
+      loop.carried.insert(results[i]);
+    }
+
+    ir::Function body = *scan.body;
+    std::vector<BufferId> outputs;
+    for (size_t i = 0; i < scan.body->outputs.size(); ++i) {
+      if (results[i] < 0) continue;
+      const bool carried = i < static_cast<size_t>(scan.carries);
+      const MemoryView whole{results[i], 0, row_major_strides(node.type.parts[i].dims), -1};
+      outputs.push_back(carried ? results[i] : rows_of(whole, number, scan).buffer);
+    }
+    size_t next = 0;
+    std::erase_if(body.outputs, [&](const ir::Output &) { return results[next++] < 0; });
+    const ir::Function prepared = prepare(body);
+    const Memory inside(prepared, layout_, entry_, &arguments);
+    loop.body = build(prepared, inside, outputs);
+    units.push_back(std::move(loop));
+  }
+
+  Entry &entry_;
+  const Layout &layout_;
+};
+
+} // namespace
+
 Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOptions &options) {
   Entry entry;
   entry.name = graph.name;
@@ -87,10 +183,9 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
     entry.buffers.push_back(output_buffer(output, function.type(output.node), layout));
     outputs.push_back(static_cast<BufferId>(entry.buffers.size() - 1));
   }
-  for (const Group &group : fuse(function, memory))
-    for (Kernel &kernel : build_kernels(function, memory, layout, group, outputs)) entry.kernels.push_back(std::move(kernel));
-  drop_dead_stores(entry);
-  schedule(entry);
+  std::vector<Unit> units = EntryBuilder(entry, layout).build(function, memory, outputs);
+  drop_dead_stores(units, entry.buffers);
+  schedule(std::move(units), entry);
   plan_memory(entry);
   place_barriers(entry);
   for (size_t number = 0; number < entry.kernels.size(); ++number) {

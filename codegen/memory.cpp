@@ -72,8 +72,8 @@ bool is_inner_product(const ir::Function &function, NodeId id) {
   return free_axes(0) == 0 || free_axes(1) == 0;
 }
 
-Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry)
-    : function_(function), layout_(layout), kept_(function.nodes.size(), false), buffer_(function.nodes.size(), -1) {
+Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry, const std::vector<MemoryView> *arguments)
+    : function_(function), layout_(layout), arguments_(arguments), kept_(function.nodes.size(), false), buffer_(function.nodes.size(), -1) {
   choose();
   make_buffers(entry);
 }
@@ -86,8 +86,7 @@ void Memory::require(NodeId id) {
   };
   if (addressable()) return;
   const Node &node = function_[id];
-  if (node.op == Op::broadcast || node.op == Op::transpose || node.op == Op::slice || node.op == Op::reverse ||
-      node.op == Op::reshape) {
+  if (is_view(node)) {
     require(node.operands[0]);
     if (addressable()) return; // a reshape may still not be one
   }
@@ -108,7 +107,9 @@ void Memory::choose() {
       if (!kept_[operand]) sum += cost[operand];
     cost[id] = std::min(sum, 2 * longest);
 
-    if (has_own_operands(node.op)) kept_[id] = true;
+    if (has_own_operands(node.op) || node.op == Op::part) kept_[id] = true;
+    if (node.op == Op::scan)
+      for (size_t i = std::get<ir::ScanAttributes>(node.attributes).carries; i < node.operands.size(); ++i) require(node.operands[i]);
     if (node.op == Op::dot && !is_inner_product(function_, id))
       for (NodeId operand : node.operands) require(operand);
     if (node.op == Op::gather) require(node.operands[0]);
@@ -132,7 +133,7 @@ void Memory::make_buffers(Entry &entry) {
     entry.buffers.push_back(std::move(buffer));
     return static_cast<BufferId>(entry.buffers.size() - 1);
   };
-  for (int number = 0; number < layout_.data; ++number)
+  for (int number = 0; !arguments_ && number < layout_.data; ++number)
     row_tables_.push_back(add({Space::rows, number, 0, ir::Elem::i32, Size::power(1, 1), fmt::format("rows{}", number)}));
   for (NodeId id = 0; id < function_.nodes.size(); ++id) {
     const Node &node = function_[id];
@@ -167,8 +168,12 @@ std::optional<MemoryView> Memory::view(NodeId id) const {
     const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
     MemoryView made{buffer_[id], 0, row_major_strides(node.type.dims), -1};
     if (input.kind == ir::InputKind::tensor) return made;
+    if (input.kind == ir::InputKind::argument && arguments_)
+      return arguments_->at(std::get<ir::InputAttributes>(node.attributes).number);
     if (input.kind == ir::InputKind::source) {
-      made.rows = layout_.sources[input.slot].data;
+      const SourceLayout &source = layout_.sources[input.slot];
+      made.rows = source.data;
+      if (source.step > 0) made.strides[0] = Size(source.step);
       return made;
     }
     return std::nullopt;

@@ -24,7 +24,8 @@ struct MemoryView {
 class Memory {
 public:
   /// Chooses the nodes that are computed into memory (`kept`); all others are computed where they are used. Makes their buffers.
-  Memory(const ir::Function &, const Layout &, Entry &);
+  /// In a loop's body `arguments` are its inputs.
+  Memory(const ir::Function &, const Layout &, Entry &, const std::vector<MemoryView> *arguments = nullptr);
 
   bool kept(ir::NodeId id) const { return kept_[id]; }
   /// The buffer of a kept node, a tensor input or a constant with many values.
@@ -41,6 +42,7 @@ private:
 
   const ir::Function &function_;
   const Layout &layout_;
+  const std::vector<MemoryView> *arguments_;
   std::vector<bool> kept_;
   std::vector<BufferId> buffer_;
   std::vector<BufferId> row_tables_;

@@ -39,13 +39,24 @@ int64_t place(std::vector<Lifetime> &region) {
 void plan_memory(Entry &entry) {
   std::vector<Lifetime> lifetimes(entry.buffers.size(), {-1, 0, 0, 0});
   for (int kernel = 0; kernel < static_cast<int>(entry.kernels.size()); ++kernel) {
-    Traffic traffic = traffic_of(entry.kernels[kernel]);
+    Traffic traffic = traffic_of(entry.kernels[kernel], entry.buffers);
     for (const auto *buffers : {&traffic.reads, &traffic.writes})
       for (BufferId buffer : *buffers) {
         if (entry.buffers[buffer].space != Space::arena) continue;
         if (lifetimes[buffer].buffer < 0) lifetimes[buffer] = {buffer, kernel, kernel, 0};
         lifetimes[buffer].last = kernel;
       }
+  }
+  // What a loop uses and is used outside of it is alive in every turn. Loops within others come first.
+  for (size_t number = entry.loops.size(); number-- > 0;) {
+    const TurnLoop &loop = entry.loops[number];
+    for (Lifetime &lifetime : lifetimes) {
+      const bool within = loop.first <= lifetime.first && lifetime.last < loop.last;
+      const bool apart = lifetime.last < loop.first || loop.last <= lifetime.first;
+      if (lifetime.buffer < 0 || within || apart) continue;
+      lifetime.first = std::min(lifetime.first, loop.first);
+      lifetime.last = std::max(lifetime.last, loop.last - 1);
+    }
   }
   Size base;
   for (int power = 0; power < 3; ++power) {
@@ -63,6 +74,8 @@ void plan_memory(Entry &entry) {
     base = base + Size::power(size, power);
   }
   entry.arena_bytes = base;
+  for (Buffer &row : entry.buffers)
+    if (row.whole >= 0) row.offset = entry.buffers[row.whole].offset + row.start * Size(ir::bytes(row.elem));
 }
 
 } // namespace nnc::codegen

@@ -9,26 +9,58 @@
 
 namespace nnc::codegen {
 
-Traffic traffic_of(const Kernel &kernel) {
+static BufferId root_of(const std::vector<Buffer> &buffers, BufferId id) { return buffers[id].whole < 0 ? id : buffers[id].whole; }
+
+Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   Traffic traffic;
+  auto root = [&](BufferId id) { return root_of(buffers, id); };
   for (const Stage &stage : kernel.stages)
     for (ValueId id : stage.code) {
       const Instruction &value = kernel.values[id];
-      if (value.code == Code::load || value.code == Code::store_add) traffic.reads.insert(value.access.buffer);
-      if (value.code == Code::store || value.code == Code::store_add) traffic.writes.insert(value.access.buffer);
+      if (value.code == Code::load || value.code == Code::store_add) traffic.reads.insert(root(value.access.buffer));
+      if (value.code == Code::store || value.code == Code::store_add) traffic.writes.insert(root(value.access.buffer));
     }
-  if (kernel.contraction) traffic.reads.insert({kernel.contraction->a.buffer, kernel.contraction->b.buffer});
+  if (kernel.contraction) traffic.reads.insert({root(kernel.contraction->a.buffer), root(kernel.contraction->b.buffer)});
   return traffic;
 }
 
 namespace {
+
+Traffic traffic_of(const Unit &unit, const std::vector<Buffer> &buffers) {
+  if (unit.loop < 0) return codegen::traffic_of(unit.kernel, buffers);
+  Traffic traffic;
+  for (const Unit &inner : unit.body) {
+    Traffic some = traffic_of(inner, buffers);
+    traffic.reads.merge(some.reads);
+    traffic.writes.merge(some.writes);
+  }
+  return traffic;
+}
+
+void for_each_kernel(std::vector<Unit> &units, const std::function<void(Kernel &)> &visit) {
+  for (Unit &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
+}
+
+/// Kernels without code, and loops without kernels, go.
+void drop_empty(std::vector<Unit> &units) {
+  for (Unit &unit : units) drop_empty(unit.body);
+  std::erase_if(units, [](const Unit &unit) { return unit.loop < 0 ? unit.kernel.stages.empty() : unit.body.empty(); });
+}
+
+size_t count_values(std::vector<Unit> &units) {
+  size_t count = 0;
+  for_each_kernel(units, [&](Kernel &kernel) {
+    for (const Stage &stage : kernel.stages) count += stage.code.size();
+  });
+  return count;
+}
 
 /// Drops the values that only dead stores used.
 void keep_used(Kernel &kernel, const std::set<BufferId> &loaded, const std::vector<Buffer> &buffers) {
   std::vector<bool> used(kernel.values.size(), false);
   auto lives = [&](const Instruction &value) {
     if (value.code == Code::store_add) return true;
-    return value.code == Code::store && (buffers[value.access.buffer].space != Space::arena || loaded.count(value.access.buffer));
+    return value.code == Code::store && (buffers[value.access.buffer].space != Space::arena || loaded.count(root_of(buffers, value.access.buffer)));
   };
   for (size_t id = kernel.values.size(); id-- > 0;) {
     const Instruction &value = kernel.values[id];
@@ -89,27 +121,24 @@ private:
   std::vector<std::set<int>> after_;
 };
 
-/// Reads of the tensor only the very element that it writes, and before it does, so that it may write in place.
-bool in_place(const Kernel &kernel, const std::vector<Buffer> &buffers, int tensor) {
+/// Reads of what `buffer` is a place of only the very element that it writes, and before it does, so that it may write in place.
+bool in_place(const Kernel &kernel, BufferId buffer, const std::function<bool(BufferId)> &is_same) {
   const Access *store = nullptr;
   for (const Instruction &value : kernel.values)
-    if (value.code == Code::store && buffers[value.access.buffer].space == Space::state &&
-        buffers[value.access.buffer].number == tensor)
-      store = &value.access;
+    if (value.code == Code::store && value.access.buffer == buffer) store = &value.access;
   auto same = [&](const Access &access) {
     std::vector<Size> a = access.strides, b = store->strides;
     a.resize(std::max(a.size(), b.size()));
     b.resize(a.size());
     return a == b && access.constant == store->constant && access.indirect.empty();
   };
-  auto is_tensor = [&](BufferId id) { return buffers[id].space == Space::state && buffers[id].number == tensor; };
-  if (kernel.contraction && (is_tensor(kernel.contraction->a.buffer) || is_tensor(kernel.contraction->b.buffer))) return false;
+  if (kernel.contraction && (is_same(kernel.contraction->a.buffer) || is_same(kernel.contraction->b.buffer))) return false;
   bool written = false;
   for (const Stage &stage : kernel.stages)
     for (ValueId id : stage.code) {
       const Instruction &value = kernel.values[id];
       written |= &value.access == store;
-      if (value.code == Code::load && is_tensor(value.access.buffer) && (written || !same(value.access))) return false;
+      if (value.code == Code::load && is_same(value.access.buffer) && (written || !same(value.access))) return false;
     }
   return true;
 }
@@ -126,76 +155,101 @@ Kernel copy_kernel(BufferId from, BufferId to, const std::vector<Buffer> &buffer
 
 } // namespace
 
-void drop_dead_stores(Entry &entry) {
-  for (size_t count = entry.kernels.size() + 1; count != entry.kernels.size();) {
+void drop_dead_stores(std::vector<Unit> &units, const std::vector<Buffer> &buffers) {
+  for (size_t count = count_values(units) + 1; count != count_values(units);) {
     std::set<BufferId> loaded;
-    for (const Kernel &kernel : entry.kernels) {
-      Traffic traffic = traffic_of(kernel);
-      loaded.insert(traffic.reads.begin(), traffic.reads.end());
-    }
-    count = entry.kernels.size();
-    for (Kernel &kernel : entry.kernels) keep_used(kernel, loaded, entry.buffers);
-    std::erase_if(entry.kernels, [](const Kernel &kernel) { return kernel.stages.empty(); });
+    for_each_kernel(units, [&](Kernel &kernel) { loaded.merge(traffic_of(kernel, buffers).reads); });
+    count = count_values(units);
+    for_each_kernel(units, [&](Kernel &kernel) { keep_used(kernel, loaded, buffers); });
+    drop_empty(units);
   }
 }
 
-void schedule(Entry &entry) {
+namespace {
+
+/// The units of one level in order. `carried`: by the loop around.
+std::vector<Unit> ordered(std::vector<Unit> units, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
+  for (Unit &unit : units)
+    if (unit.loop >= 0) unit.body = ordered(std::move(unit.body), unit.carried, buffers);
   std::vector<Traffic> traffic;
-  for (const Kernel &kernel : entry.kernels) traffic.push_back(traffic_of(kernel));
-  const size_t count = entry.kernels.size();
+  for (const Unit &unit : units) traffic.push_back(traffic_of(unit, buffers));
+  const size_t count = units.size();
   Order order(count);
+  auto is_kept = [&](BufferId id) { return buffers[id].space == Space::state || carried.contains(id); };
   std::map<BufferId, std::vector<int>> writers;
-  for (size_t kernel = 0; kernel < count; ++kernel)
-    for (BufferId buffer : traffic[kernel].writes) {
+  for (size_t unit = 0; unit < count; ++unit)
+    for (BufferId buffer : traffic[unit].writes) {
       // Writers of one buffer (zeros, then what is added) keep the order in which they were made.
-      for (int earlier : writers[buffer]) order.add(earlier, static_cast<int>(kernel));
-      writers[buffer].push_back(static_cast<int>(kernel));
+      for (int earlier : writers[buffer]) order.add(earlier, static_cast<int>(unit));
+      writers[buffer].push_back(static_cast<int>(unit));
     }
-  for (size_t kernel = 0; kernel < count; ++kernel)
-    for (BufferId buffer : traffic[kernel].reads) {
-      if (entry.buffers[buffer].space != Space::arena) continue;
-      bool writes_too = traffic[kernel].writes.count(buffer) > 0;
+  for (size_t unit = 0; unit < count; ++unit)
+    for (BufferId buffer : traffic[unit].reads) {
+      if (buffers[buffer].space != Space::arena || is_kept(buffer)) continue;
+      bool writes_too = traffic[unit].writes.count(buffer) > 0;
       for (int writer : writers[buffer])
-        if (!writes_too) order.add(writer, static_cast<int>(kernel));
+        if (!writes_too) order.add(writer, static_cast<int>(unit));
     }
 
-  std::map<int, std::vector<int>> readers_of; // by tensor; a kernel once for each buffer of it that it reads
-  for (size_t kernel = 0; kernel < count; ++kernel)
-    for (BufferId buffer : traffic[kernel].reads)
-      if (entry.buffers[buffer].space == Space::state)
-        readers_of[entry.buffers[buffer].number].push_back(static_cast<int>(kernel));
+  // What is one thing to its readers: a tensor, wherever a buffer of it is, or what is carried.
+  auto thing = [&](BufferId id) {
+    const BufferId root = root_of(buffers, id);
+    const bool tensor = buffers[root].space == Space::state;
+    return std::pair(tensor, tensor ? buffers[root].number : root);
+  };
+  std::map<std::pair<bool, int>, std::vector<int>> readers_of; // a unit once for each buffer of it that it reads
+  for (size_t unit = 0; unit < count; ++unit)
+    for (BufferId buffer : traffic[unit].reads)
+      if (is_kept(buffer)) readers_of[thing(buffer)].push_back(static_cast<int>(unit));
 
-  std::vector<Kernel> copies;
-  for (size_t kernel = 0; kernel < count; ++kernel)
-    for (BufferId buffer : std::vector<BufferId>(traffic[kernel].writes.begin(), traffic[kernel].writes.end())) {
-      if (entry.buffers[buffer].space != Space::state) continue;
-      const int tensor = entry.buffers[buffer].number;
+  std::vector<Unit> copies;
+  for (size_t unit = 0; unit < count; ++unit)
+    for (BufferId buffer : std::vector<BufferId>(traffic[unit].writes.begin(), traffic[unit].writes.end())) {
+      if (!is_kept(buffer)) continue;
+      auto is_same = [&](BufferId other) { return thing(other) == thing(buffer); };
       std::vector<int> readers;
-      for (int other : readers_of[tensor])
-        if (other != static_cast<int>(kernel)) readers.push_back(other);
-      bool free = in_place(entry.kernels[kernel], entry.buffers, tensor) &&
+      for (int other : readers_of[thing(buffer)])
+        if (other != static_cast<int>(unit)) readers.push_back(other);
+      bool free = units[unit].loop < 0 && in_place(units[unit].kernel, buffer, is_same) &&
                   std::none_of(readers.begin(), readers.end(),
-                               [&](int reader) { return order.depends(reader, static_cast<int>(kernel)); });
+                               [&](int reader) { return order.depends(reader, static_cast<int>(unit)); });
       if (free) {
-        for (int reader : readers) order.add(reader, static_cast<int>(kernel));
+        for (int reader : readers) order.add(reader, static_cast<int>(unit));
         continue;
       }
-      Buffer scratch = entry.buffers[buffer];
+      if (units[unit].loop >= 0) throw ir::InternalError("a loop writes a tensor in place");
+      Buffer scratch = buffers[buffer];
       scratch.space = Space::arena;
       scratch.offset = 0;
       scratch.label += "'";
-      entry.buffers.push_back(scratch);
-      BufferId made = static_cast<BufferId>(entry.buffers.size() - 1);
-      for (Instruction &value : entry.kernels[kernel].values)
+      buffers.push_back(scratch);
+      BufferId made = static_cast<BufferId>(buffers.size() - 1);
+      for (Instruction &value : units[unit].kernel.values)
         if (value.code == Code::store && value.access.buffer == buffer) value.access.buffer = made;
-      copies.push_back(copy_kernel(made, buffer, entry.buffers, entry.kernels[kernel].place));
+      copies.push_back({copy_kernel(made, buffer, buffers, units[unit].kernel.place), -1, {}, {}});
     }
 
-  std::vector<Kernel> sorted;
-  for (int kernel : order.sorted()) sorted.push_back(std::move(entry.kernels[kernel]));
+  std::vector<Unit> sorted;
+  for (int unit : order.sorted()) sorted.push_back(std::move(units[unit]));
   std::move(copies.begin(), copies.end(), std::back_inserter(sorted));
-  entry.kernels = std::move(sorted);
+  return sorted;
 }
+
+void flatten(std::vector<Unit> units, Entry &entry) {
+  for (Unit &unit : units) {
+    if (unit.loop < 0) {
+      entry.kernels.push_back(std::move(unit.kernel));
+      continue;
+    }
+    entry.loops[unit.loop].first = static_cast<int>(entry.kernels.size());
+    flatten(std::move(unit.body), entry);
+    entry.loops[unit.loop].last = static_cast<int>(entry.kernels.size());
+  }
+}
+
+} // namespace
+
+void schedule(std::vector<Unit> units, Entry &entry) { flatten(ordered(std::move(units), {}, entry.buffers), entry); }
 
 namespace {
 
@@ -224,11 +278,12 @@ void place_barriers(Entry &entry) {
         if (overlap(entry.buffers[x], entry.buffers[y])) return true;
     return false;
   };
-  bool first = true;
-  for (Kernel &kernel : entry.kernels) {
-    Traffic traffic = traffic_of(kernel);
-    kernel.barrier_before = first || meet(traffic.reads, writes) || meet(traffic.writes, writes) || meet(traffic.writes, reads);
-    first = false;
+  std::set<int> begins = {0}; // a turn comes after the one before it
+  for (const TurnLoop &loop : entry.loops) begins.insert(loop.first);
+  for (int number = 0; number < static_cast<int>(entry.kernels.size()); ++number) {
+    Kernel &kernel = entry.kernels[number];
+    Traffic traffic = traffic_of(kernel, entry.buffers);
+    kernel.barrier_before = begins.contains(number) || meet(traffic.reads, writes) || meet(traffic.writes, writes) || meet(traffic.writes, reads);
     if (kernel.barrier_before) reads.clear(), writes.clear();
     reads.insert(traffic.reads.begin(), traffic.reads.end());
     writes.insert(traffic.writes.begin(), traffic.writes.end());

@@ -7,18 +7,27 @@
 
 namespace nnc::codegen {
 
-/// The buffers that a kernel reads and writes.
+/// A kernel, or a loop over others (its number in Entry::loops). What a loop carries lies in buffers that its turns read and then write.
+struct Unit {
+  Kernel kernel;
+  int loop = -1;
+  std::vector<Unit> body;
+  std::set<BufferId> carried;
+};
+
+/// The memory that a kernel or loop reads and writes; of rows the whole.
 struct Traffic {
   std::set<BufferId> reads, writes;
 };
-Traffic traffic_of(const Kernel &);
+Traffic traffic_of(const Kernel &, const std::vector<Buffer> &);
 
 /// Drops stores to scratch that nothing loads, and what was computed only for them.
-void drop_dead_stores(Entry &);
+void drop_dead_stores(std::vector<Unit> &, const std::vector<Buffer> &);
 
-/// Orders the kernels: after what they read is written, and before a tensor that they read is overwritten. Where a new value of a tensor
-/// cannot go to its place yet since a later kernel still needs the old one, it goes to scratch and is copied at the end.
-void schedule(Entry &);
+/// Orders the units: after what they read is written, and before a tensor that they read is overwritten; loops within likewise. Where a new value of
+/// a tensor, or of what the loop around carries, cannot go to its place yet since a later kernel still needs the old one, it goes to scratch
+/// and is copied at the end. Then the entry has its kernels, in order, and the stretches of its loops.
+void schedule(std::vector<Unit>, Entry &);
 
 /// Sets `barrier_before` from what kernels read and write since the last barrier. Needs the plan.
 void place_barriers(Entry &);

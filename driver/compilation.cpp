@@ -1,9 +1,8 @@
 #include "driver/compilation.h"
 
+#include "driver/data_files.h"
 #include "frontend/prelude.h"
 #include "frontend/program_build.h"
-#include "runtime/error.h"
-#include "runtime/probe.h"
 
 #include <cstring>
 #include <filesystem>
@@ -13,57 +12,8 @@
 #include <unistd.h>
 
 namespace nnc::driver {
-namespace {
 
 namespace fs = std::filesystem;
-
-ir::Elem elem_of(runtime::Stored stored) {
-  switch (stored) {
-  case runtime::Stored::u8: return ir::Elem::u8;
-  case runtime::Stored::i32: return ir::Elem::i32;
-  case runtime::Stored::f32: return ir::Elem::f32;
-  case runtime::Stored::f64: return ir::Elem::f64;
-  }
-  return ir::Elem::f32;
-}
-
-/// Whether `path`, links followed, lies in the folder `root`.
-bool inside(const fs::path &path, const fs::path &root) {
-  fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(root));
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-frontend::SourceHeader probe_file(const std::string &directory, const std::string &root, frontend::SourceFormat format,
-                                  const std::string &path, std::optional<int> header) {
-  frontend::SourceHeader result;
-  try {
-    std::string found = runtime::find_file(path, directory);
-    if (!root.empty() && !inside(found, root)) {
-      result.error = fmt::format("{} lies outside the folder {} that --data-root allows", found, root);
-      return result;
-    }
-    runtime::Probe probe = runtime::probe(format_name(format), found, header);
-    result.error = probe.error;
-    result.row = probe.row;
-    result.stored = elem_of(probe.stored);
-    result.columns = probe.headings;
-  } catch (const runtime::Error &error) {
-    result.error = error.what();
-  }
-  return result;
-}
-
-} // namespace
-
-const char *format_name(frontend::SourceFormat format) {
-  switch (format) {
-  case frontend::SourceFormat::csv: return "csv";
-  case frontend::SourceFormat::idx: return "idx";
-  case frontend::SourceFormat::npy: return "npy";
-  case frontend::SourceFormat::list: return "list";
-  }
-  return "";
-}
 
 std::optional<std::string> read_file(const std::string &path) {
   std::error_code error;
@@ -95,9 +45,7 @@ Compilation::Compilation(const CompileOptions &given) : options(given) {
   settings.defines = options.defines;
   settings.prelude = frontend::prelude_files();
   settings.read_file = read_file;
-  settings.probe = [this](frontend::SourceFormat format, const std::string &source, std::optional<int> header) {
-    return probe_file(directory, options.data_root, format, source, header);
-  };
+  settings.data = source_reader(directory, options.data_root);
   elaborator = std::make_unique<frontend::Elaborator>(sources, diagnostics, std::move(settings));
   file = elaborator->load(options.file, std::move(*text));
 }

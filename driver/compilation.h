@@ -52,9 +52,6 @@ public:
   std::string name;      // of the file, without directory and ending
 };
 
-/// A source's format as the runtime names it.
-const char *format_name(frontend::SourceFormat);
-
 /// The whole of a file; nothing where it cannot be read.
 std::optional<std::string> read_file(const std::string &path);
 

@@ -1,26 +1,18 @@
 #include "driver/entries.h"
 
 #include "codegen/make_entry.h"
+#include "driver/data_files.h"
 #include "ir/text.h"
 #include "passes/pass.h"
 #include "passes/train_step.h"
 #include "runtime/module.h"
 
 #include <fmt/format.h>
+#include <functional>
+#include <numeric>
 
 namespace nnc::driver {
 namespace {
-
-runtime::Stored stored_of(ir::Elem elem) {
-  switch (elem) {
-  case ir::Elem::boolean:
-  case ir::Elem::u8: return runtime::Stored::u8;
-  case ir::Elem::i32: return runtime::Stored::i32;
-  case ir::Elem::f32: return runtime::Stored::f32;
-  case ir::Elem::f64: return runtime::Stored::f64;
-  }
-  return runtime::Stored::f32;
-}
 
 const char *kind_name(frontend::TensorKind kind) {
   switch (kind) {
@@ -45,6 +37,12 @@ std::vector<int> data_of_sources(const frontend::Program &program) {
   return data;
 }
 
+/// Elements from one window to the next, which is the row behind it; 0 where rows do not overlap.
+int64_t row_step(const frontend::DataSource &source) {
+  if (source.file.window == 0) return 0;
+  return std::accumulate(source.row.begin() + 1, source.row.end(), int64_t{1}, std::multiplies<>());
+}
+
 runtime::Description describe(const Compilation &compilation, const frontend::Program &program, const codegen::Layout &layout) {
   runtime::Description made;
   made.version = NNC_MODULE_VERSION;
@@ -61,16 +59,16 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
                             layout.tensors[slot].offset, compilation.sources.describe(tensor.place)});
   }
   for (const frontend::DataSource &source : program.sources) {
-    runtime::Source out;
+    runtime::Source out = runtime_source(source.file);
     out.name = source.name;
-    out.format = format_name(source.format);
-    out.path = source.path;
     out.directory = compilation.directory;
-    out.header = source.header;
     out.stored = stored_of(source.stored);
     out.row = source.row;
     out.values = source.values;
     out.used = source.used_columns;
+    for (const frontend::ColumnTexts &column : source.texts) out.alphabets.push_back({column.column, column.values});
+    out.names = source.alphabet;
+    out.limit = source.limit;
     made.sources.push_back(std::move(out));
   }
   for (const frontend::FieldCheck &check : program.checks)
@@ -80,13 +78,8 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   for (PlaceId place : program.cost_places) made.cost_places.push_back(compilation.sources.describe(place));
   made.reports = program.report_names;
   for (const frontend::PredictionInfo &prediction : program.predictions)
-    made.predictions.push_back({prediction.name,
-                                prediction.type,
-                                stored_of(prediction.elem),
-                                prediction.shape,
-                                prediction.sources,
-                                prediction.columns,
-                                {}});
+    made.predictions.push_back({prediction.name, prediction.type, stored_of(prediction.elem), prediction.shape,
+                                prediction.sources, prediction.columns, prediction.names});
   for (const frontend::SettingInfo &setting : program.settings) made.settings.push_back({setting.name, setting.value});
   made.validate_share = program.validate_share;
   made.validate_data = program.validate_data;
@@ -95,7 +88,7 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   made.steps = program.steps;
   made.seed = program.seed;
   made.shuffle = program.shuffle;
-  made.load = program.load_files;
+  for (const frontend::LoadInfo &load : program.loads) made.load.push_back({load.file, load.tensors, load.alone});
   return made;
 }
 
@@ -133,7 +126,8 @@ codegen::Layout make_layout(const frontend::Program &program) {
   for (const frontend::Tensor &tensor : program.tensors) layout.tensors.push_back({tensor.name, tensor.type, 0});
   std::vector<int> data = data_of_sources(program);
   for (size_t slot = 0; slot < program.sources.size(); ++slot)
-    layout.sources.push_back({program.sources[slot].name, program.sources[slot].stored, program.sources[slot].row, data[slot]});
+    layout.sources.push_back({program.sources[slot].name, program.sources[slot].stored, program.sources[slot].row, data[slot],
+                              row_step(program.sources[slot])});
   layout.data = static_cast<int>(program.data.size());
   codegen::place_tensors(layout);
   return layout;

@@ -20,6 +20,8 @@ using runtime::Element;
 /// Element of a file's tensor in the graph: all floats are `real`, indices and whole numbers i32.
 ir::Elem graph_elem(Element element, ir::Elem real) {
   switch (element) {
+  case Element::f16:
+  case Element::bf16:
   case Element::f32:
   case Element::f64: return real;
   case Element::boolean: return ir::Elem::boolean;

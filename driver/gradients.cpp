@@ -150,8 +150,11 @@ std::vector<Array> first_rows(const runtime::Description &about, int64_t &exampl
     int64_t count = 1;
     for (int64_t dim : array.dims) count *= dim;
     array.values.resize(static_cast<size_t>(count));
-    runtime::convert(rows.bytes.data(), runtime::element_of(rows.stored), false, count, runtime::Stored::f64,
-                     array.values.data());
+    const int64_t width = count / std::max<int64_t>(examples, 1),
+                  step = runtime::step_of(rows) * static_cast<int64_t>(runtime::stored_bytes(rows.stored));
+    for (int64_t i = 0; i < examples; ++i)
+      runtime::convert(rows.bytes.data() + i * step, runtime::element_of(rows.stored), false, width, runtime::Stored::f64,
+                       array.values.data() + i * width);
     arrays.push_back(std::move(array));
   }
   return arrays;

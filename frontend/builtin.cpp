@@ -11,8 +11,8 @@ using K = DiagnosticKind;
 
 namespace {
 
-std::array<std::span<const Builtin>, 4> tables() {
-  return {elementwise_builtins(), reduction_builtins(), shape_builtins(), other_builtins()};
+std::array<std::span<const Builtin>, 5> tables() {
+  return {elementwise_builtins(), reduction_builtins(), shape_builtins(), data_builtins(), other_builtins()};
 }
 
 /// The names in `formals`: "a, b" gives a and b.
@@ -142,7 +142,5 @@ Value BuiltinCall::reduce(ReduceKind kind, const TensorValue &value) const {
 std::optional<TensorValue> BuiltinCall::broadcast(const TensorValue &value, const std::vector<Dim> &dims) const {
   return elaborator.broadcast_to(value, dims, context);
 }
-
-Value BuiltinCall::source(SourceFormat format) const { return elaborator.make_source(format, arguments, span, context); }
 
 } // namespace nnc::frontend

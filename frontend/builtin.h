@@ -37,7 +37,6 @@ struct BuiltinCall {
   Value draw(bool is_normal, const std::vector<Dim> &) const;
   Value reduce(ReduceKind, const TensorValue &) const; // along the last axis
   std::optional<TensorValue> broadcast(const TensorValue &, const std::vector<Dim> &) const;
-  Value source(SourceFormat) const;
   template <typename... A> Diagnostic &report(DiagnosticKind kind, Span at, A &&...a) const {
     return elaborator.report(kind, at, context, std::forward<A>(a)...);
   }
@@ -56,6 +55,7 @@ const Builtin *find_builtin(std::string_view name);
 std::span<const Builtin> elementwise_builtins();
 std::span<const Builtin> reduction_builtins();
 std::span<const Builtin> shape_builtins();
+std::span<const Builtin> data_builtins();
 std::span<const Builtin> other_builtins();
 std::vector<std::string> builtin_names();
 /// "1 argument", "2 arguments".

@@ -1,4 +1,4 @@
-// Reductions of a vector, derivatives, draws, sums across the mini-batch, data sources; and what is not supported yet.
+// Reductions of a vector, derivatives, draws, sums across the mini-batch; and what is not supported yet.
 
 #include "frontend/builtin.h"
 
@@ -51,6 +51,9 @@ template <ir::ReduceKind kind> Value argument_of(const BuiltinCall &call) {
   return call.result(call.build().argreduce(kind, x.node, static_cast<int64_t>(last)), type);
 }
 
+/// Called by its own name it never comes here: the walk elaborates its argument apart (elaborate_adjoint.cpp).
+Value as_it_is(const BuiltinCall &call) { return call.arguments[0].value; }
+
 Value grad(const BuiltinCall &call) { return call.gradient(); }
 
 Value uniform(const BuiltinCall &call) {
@@ -91,10 +94,6 @@ Value batch_sum(const BuiltinCall &call) {
   return call.result(sum, value->type);
 }
 
-Value csv(const BuiltinCall &call) { return call.source(SourceFormat::csv); }
-Value idx(const BuiltinCall &call) { return call.source(SourceFormat::idx); }
-Value npy(const BuiltinCall &call) { return call.source(SourceFormat::npy); }
-
 Value not_yet(const BuiltinCall &call) {
   call.report(K::not_supported_yet, call.span, fmt::format("`{}`", call.builtin.name));
   return {};
@@ -109,34 +108,18 @@ constexpr Builtin reductions[] = {
 };
 
 constexpr Builtin others[] = {
+    {"checkpoint", "e", 1, 1, as_it_is, "e, computed again in the backward pass instead of kept"},
     {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
     {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
     {"normal", "shape…", 0, -1, normal, "draws of the standard normal distribution"},
     {"bernoulli", "p, shape…", 1, -1, bernoulli, "bool draws that hold with probability p"},
     {"batch_sum", "e", 1, 1, batch_sum, "the sum over the mini-batch"},
     {"batch_mean", "e", 1, 1, batch_sum, "the mean over the mini-batch"},
-    {"csv", "path, header", 1, 2, csv, "the rows of a table of numbers"},
-    {"idx", "path", 1, 1, idx, "an array in IDX format"},
-    {"npy", "path", 1, 1, npy, "an array in NumPy format"},
-    {"npz", "", 0, -1, not_yet, "an array of a NumPy archive"},
-    {"safetensors", "", 0, -1, not_yet, "a tensor of a safetensors file"},
-    {"bytes", "", 0, -1, not_yet, "the bytes of a file"},
-    {"chars", "", 0, -1, not_yet, "the characters of a file"},
-    {"lines", "", 0, -1, not_yet, "the lines of a file"},
-    {"windows", "", 0, -1, not_yet, "every stretch of that length"},
     {"order", "", 0, -1, not_yet, "a stable argsort"},
     {"sort", "", 0, -1, not_yet, "a vector in ascending order"},
     {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},
     {"jacobian", "", 0, -1, not_yet, "the derivatives of a vector"},
-    {"checkpoint", "", 0, -1, not_yet, "e, computed again in the backward pass"},
     {"batch", "", 0, -1, not_yet, "all examples' e"},
-    {"conv2d", "", 0, -1, not_yet, "the convolution of an image"},
-    {"max_pool2d", "", 0, -1, not_yet, "the largest of each window"},
-    {"avg_pool2d", "", 0, -1, not_yet, "the mean of each window"},
-    {"BatchNorm2d", "", 0, -1, not_yet, "batch normalisation of images"},
-    {"Conv2d", "", 0, -1, not_yet, "a convolution with its parameters"},
-    {"Attention", "", 0, -1, not_yet, "attention with its parameters"},
-    {"TransformerBlock", "", 0, -1, not_yet, "a block of a transformer"},
 };
 
 } // namespace

@@ -1,10 +1,10 @@
 #include "frontend/data_block.h"
 
+#include "frontend/list_source.h"
 #include "frontend/program_extract.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace nnc::frontend {
@@ -14,39 +14,6 @@ using K = DiagnosticKind;
 using ir::Elem;
 using ir::NodeId;
 using ir::Op;
-
-/// A list literal's rows: the shape of one and all values.
-struct ListRows {
-  std::vector<int64_t> row;
-  std::vector<double> values;
-};
-
-/// Appends the numbers of `value`, lists within lists, and gives their shape; nothing where a list is ragged or holds other things.
-std::optional<std::vector<int64_t>> flatten(const Value &value, std::vector<double> &numbers) {
-  if (const auto *number = value.get<NumberValue>()) {
-    numbers.push_back(number->number.value());
-    return std::vector<int64_t>{};
-  }
-  if (const auto *truth = value.get<bool>()) {
-    numbers.push_back(*truth ? 1 : 0);
-    return std::vector<int64_t>{};
-  }
-  const auto *items = value.get<ListValue>();
-  if (!items) return std::nullopt;
-  std::optional<std::vector<int64_t>> inner;
-  for (const Value &item : *items->items) {
-    const auto shape = flatten(item, numbers);
-    if (!shape || (inner && *inner != *shape)) return std::nullopt;
-    inner = shape;
-  }
-  std::vector<int64_t> shape = inner.value_or(std::vector<int64_t>{});
-  shape.insert(shape.begin(), static_cast<int64_t>(items->items->size()));
-  return shape;
-}
-
-std::string shape_text(const std::vector<int64_t> &shape) {
-  return shape.empty() ? "a number" : fmt::format("a list of shape [{}]", fmt::join(shape, ", "));
-}
 
 class DataReader {
 public:
@@ -60,11 +27,12 @@ public:
 private:
   void read_entry(const DataEntry &);
   Value entry_value(const DataEntry &);
-  std::optional<ListRows> list_rows(const DataEntry &, const ListValue &);
   bool same_count(const DataEntry &, size_t count);
   void check_list(const DataField &, const std::string &type);
-  void name_sources(const DataEntry &, size_t first);
+  void note_touched(const DataEntry &);
+  void name_sources();
   std::optional<DataField> field(const DataEntry &, const Value &);
+  bool check_alphabet(const DataEntry &, const TensorValue &, const Type &declared);
   bool convert(DataField &, const DataEntry &, const TensorValue &, const Type &);
 
   Elaborator &elaborator;
@@ -74,22 +42,17 @@ private:
   Context context;
   DataRow row;
   std::map<int, const Expr *> lists;                       // the text of each source that is a list
+  std::map<int, std::string> entries;                      // of each file that is named here: by which entry first
   std::optional<std::pair<Identifier, size_t>> first_list; // the first of them: its entry and number of examples
 };
 
-/// The part of a list's text that is its element `number`, row-major; the whole where it is not written out.
-Span element_span(const Expr &expr, size_t number, size_t elements) {
-  const auto *list = std::get_if<ListExpr>(&expr.form);
-  if (!list || list->items.empty() || elements % list->items.size() != 0) return expr.span;
-  const size_t each = elements / list->items.size();
-  return element_span(*list->items[number / each], number % each, each);
-}
-
 DataRow DataReader::read() {
+  elaborator.read_blocks.insert(&block);
   elaborator.reading_data = true;
   elaborator.first_source = elaborator.sources.size();
   for (const DataEntry &entry : block.entries) read_entry(entry);
   elaborator.reading_data = false;
+  name_sources();
   const bool has_field =
       std::any_of(block.entries.begin(), block.entries.end(), [](const DataEntry &e) { return e.type.has_value(); });
   if (!has_field) elaborator.report(K::data_no_fields, block.name.span, context, block.name.name);
@@ -102,14 +65,17 @@ void DataReader::read_entry(const DataEntry &entry) {
         .note(before->second.span, "the first one is here");
     return;
   }
-  const size_t first = elaborator.sources.size();
+  elaborator.touched.clear();
   Value value = entry_value(entry);
-  name_sources(entry, first);
+  note_touched(entry);
   if (!entry.type) {
+    if (const auto *source = value.get<SourceValue>(); source && elaborator.files[source->file].called.empty())
+      elaborator.files[source->file].called = entry.name.name;
     elaborator.bind(entry.name, std::move(value), context);
     return;
   }
   const std::optional<DataField> made = value.poison() ? std::nullopt : field(entry, value);
+  note_touched(entry);
   scope.locals[entry.name.name] = {made ? Value{made->value} : Value{}, entry.name.span};
   if (made) row.fields.push_back(*made);
 }
@@ -119,46 +85,14 @@ Value DataReader::entry_value(const DataEntry &entry) {
   Value value = elaborator.evaluate(*entry.value, context);
   const auto *items = value.get<ListValue>();
   if (!items) return value;
-  std::optional<ListRows> rows = list_rows(entry, *items);
+  std::optional<ListRows> rows = list_rows(elaborator, *items, entry.name.name, entry.value->span, context);
   if (!rows || !same_count(entry, items->items->size())) return {};
-  lists[static_cast<int>(elaborator.sources.size())] = entry.value.get();
-  SourceInfo info;
+  const bool integers = entry.type && entry.type->name.name == "i32" && rows->are_integers();
+  SourceInfo info = list_source(std::move(*rows), integers, elaborator.options().real);
   info.place = elaborator.source_map().place(entry.value->span);
-  info.source.format = SourceFormat::list;
-  info.source.place = info.place;
-  const bool integers =
-      entry.type && entry.type->name.name == "i32" && std::all_of(rows->values.begin(), rows->values.end(), [](double value) {
-        return value == std::floor(value) && std::abs(value) <= std::numeric_limits<int32_t>::max();
-      });
-  info.source.stored = integers ? Elem::i32 : elaborator.options().real;
-  info.element = {integers ? ElementKind::i32 : ElementKind::real, {}, {}};
-  info.source.row = rows->row;
-  info.source.values = std::move(rows->values);
-  info.header.row = rows->row;
-  info.header.stored = info.source.stored;
-  elaborator.sources.push_back(std::move(info));
-  return {SourceValue{static_cast<int>(elaborator.sources.size()) - 1}};
-}
-
-std::optional<ListRows> DataReader::list_rows(const DataEntry &entry, const ListValue &list) {
-  ListRows rows;
-  if (list.items->empty()) {
-    elaborator.report(K::data_list_empty, entry.value->span, context);
-    return std::nullopt;
-  }
-  for (size_t i = 0; i < list.items->size(); ++i) {
-    const Value &item = (*list.items)[i];
-    const auto shape = flatten(item, rows.values);
-    if (!shape) {
-      elaborator.report(K::data_not_a_list, entry.value->span, context, entry.name.name, elaborator.describe(item));
-      return std::nullopt;
-    }
-    if (i == 0) rows.row = *shape;
-    if (*shape == rows.row) continue;
-    elaborator.report(K::data_list_ragged, entry.value->span, context, i, shape_text(*shape), shape_text(rows.row));
-    return std::nullopt;
-  }
-  return rows;
+  Value made = elaborator.add_source(std::move(info));
+  lists[made.get<SourceValue>()->file] = entry.value.get();
+  return made;
 }
 
 /// Whether the list has as many examples as the first one of the block (reported).
@@ -174,12 +108,17 @@ bool DataReader::same_count(const DataEntry &entry, size_t count) {
   return false;
 }
 
-/// The sources that the entry has made: `block.entry` is what `--data` calls the first, `block.entry.2` the second.
-void DataReader::name_sources(const DataEntry &entry, size_t first) {
-  for (size_t i = first; i < elaborator.sources.size(); ++i) {
+void DataReader::note_touched(const DataEntry &entry) {
+  for (int file : elaborator.touched) entries.emplace(file, entry.name.name);
+}
+
+/// `block.entry` is what `--data` calls the first source of an entry, `block.entry.2` the second.
+void DataReader::name_sources() {
+  std::map<std::string, int> taken;
+  for (size_t i = elaborator.first_source; i < elaborator.sources.size(); ++i) {
     std::string &name = elaborator.sources[i].source.name;
-    name = block.name.name + "." + entry.name.name;
-    if (i > first) name += fmt::format(".{}", i - first + 1);
+    name = block.name.name + "." + entries.at(elaborator.sources[i].file);
+    if (const int number = ++taken[name]; number > 1) name += fmt::format(".{}", number);
   }
 }
 
@@ -187,24 +126,57 @@ std::optional<DataField> DataReader::field(const DataEntry &entry, const Value &
   bool ok = true;
   const Type declared = elaborator.evaluate_type(*entry.type, context, &ok);
   if (!ok) return std::nullopt;
+  if (const auto *source = value.get<SourceValue>();
+      source && elaborator.is_text(*source) && declared.element.kind != ElementKind::index) {
+    elaborator.report(K::data_text_field, entry.value->span, context, entry.name.name, to_string(declared))
+        .note("declare it `index(n)`: its values are indices into the column's sorted different texts, as many as its `.size` "
+              "says");
+    return std::nullopt;
+  }
   const std::optional<TensorValue> tensor = elaborator.as_tensor(value, entry.value->span, context);
-  if (!tensor) return std::nullopt;
+  if (!tensor || !check_alphabet(entry, *tensor, declared)) return std::nullopt;
   DataField result{entry.name.name, entry.name.span, {}, ir::no_node, 0};
   if (!convert(result, entry, *tensor, declared)) return std::nullopt;
   const std::vector<bool> needed = needed_by(context.frame->function(), {result.value.node});
   for (const ir::Input &input : context.frame->function().inputs)
     if (input.kind == ir::InputKind::source && needed[input.node]) return result;
   elaborator.report(K::data_no_source, entry.value->span, context, entry.name.name)
-      .note("a source is `csv(…)`, `idx(…)`, `npy(…)` or a list with the examples in front");
+      .note("a source is `csv(…)`, `idx(…)`, `npy(…)` or another file, or a list with the examples in front");
   return std::nullopt;
+}
+
+/// Whether what the values mean fits what the type says (reported). The names of an index that only the field knows are noted for predictions.
+bool DataReader::check_alphabet(const DataEntry &entry, const TensorValue &value, const Type &declared) {
+  const Element &have = value.type.element, &want = declared.element;
+  const DimName *size = have.kind == ElementKind::index && !have.variable ? have.limit.name : nullptr;
+  if (!size || !size->alphabet || want.kind != ElementKind::index) return true;
+  const auto called = [](const DimName &name) { return fmt::format("`{}`", name.text.substr(0, name.text.rfind(".size"))); };
+  const std::string type = to_string(want), source = called(*size);
+  if (want.limit.value < have.limit.value) {
+    elaborator.report(K::data_alphabet_size, entry.value->span, context, entry.name.name, type, source, have.limit.value)
+        .note(fmt::format("`index({})` holds them", size->text));
+    return false;
+  }
+  if (!want.limit.name) return true;
+  if (want.limit.name->alphabet) {
+    if (*want.limit.name->alphabet == *size->alphabet) return true;
+    elaborator
+        .report(K::data_alphabets_differ, entry.value->span, context, entry.name.name, type, source, called(*want.limit.name))
+        .note("an index would mean another value in each");
+    return false;
+  }
+  auto &names = elaborator.field_alphabets.emplace(want.limit.name, size->alphabet).first->second;
+  if (names && *names != *size->alphabet) names = nullptr;
+  return true;
 }
 
 /// Values written in a list are checked when compiling, where the field only selects among them.
 void DataReader::check_list(const DataField &field, const std::string &type) {
   int number = -1;
   const std::vector<int> selected = source_elements(context.frame->function(), field.checked, number);
-  const auto list = lists.find(number);
-  if (selected.empty() || list == lists.end()) return;
+  if (selected.empty()) return;
+  const auto list = lists.find(elaborator.sources[number].file);
+  if (list == lists.end()) return;
   const DataSource &source = elaborator.sources[number].source;
   const size_t each = std::accumulate(source.row.begin(), source.row.end(), size_t(1), std::multiplies<>());
   for (size_t example = 0; example < source.values.size(); example += each)

@@ -84,7 +84,9 @@ TensorValue Elaborator::widen(const TensorValue &value, ElementKind kind, const 
   Type type = value.type;
   if (type.element.kind == kind) return here(value, context);
   type.element = {kind, {}, {}};
-  return make(context.frame->builder().convert(context.frame->use(value), ir_elem(type.element)), type, context);
+  const ir::NodeId node = context.frame->use(value);
+  if (value.type.element.kind == ElementKind::index) context.frame->note_index(node, value.type.element);
+  return make(context.frame->builder().convert(node, ir_elem(type.element)), type, context);
 }
 
 bool Elaborator::size_ok(const std::vector<Dim> &dims, Span span, const Context &context) {
@@ -172,7 +174,7 @@ std::optional<TensorValue> Elaborator::to_tensor(const Value &value, Span span, 
   }
   if (const auto *items = value.get<ListValue>()) return list_tensor(*items, span, context, literal);
   if (const auto *slot = value.get<SlotValue>()) return read_slot(slot->slot, context);
-  if (const auto *source = value.get<SourceValue>()) return read_source(source->source, span, context);
+  if (const auto *source = value.get<SourceValue>()) return read_source(*source, span, context);
   report(K::not_a_tensor, span, context, describe(value));
   return std::nullopt;
 }

@@ -39,7 +39,8 @@ std::string Elaborator::describe(const Value &value) const {
   if (value.is<ModelValue>()) return fmt::format("the model `{}`", short_text(value));
   if (value.is<FunctionValue>() || value.is<BuiltinValue>()) return fmt::format("the function `{}`", short_text(value));
   if (const auto *source = value.get<SourceValue>())
-    return fmt::format("the data source \"{}\"", sources[source->source].source.path);
+    return is_text(*source) ? fmt::format("the column of text {}", source_text(*source))
+                            : fmt::format("the data source \"{}\"", files[source->file].file.path);
   return value.is<RecordValue>() ? "the fields of a `data` block" : "nothing";
 }
 

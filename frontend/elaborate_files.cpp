@@ -86,8 +86,10 @@ FileScope &Elaborator::declare(File file, std::string path, const FileScope *pre
     if (!declared) continue;
     const auto &[name, declaration] = *declared;
     if (const auto *function = std::get_if<const Function *>(&declaration); function && (*function)->is_adjoint) {
-      scope.adjoints[name->name] = *function;
-      diagnostics_.report(K::not_supported_yet, name->span, "`adjoint`");
+      const auto [first, fresh] = scope.adjoints.emplace(name->name, *function);
+      if (!fresh)
+        diagnostics_.report(K::declared_twice, name->span, "adjoint " + name->name)
+            .note(first->second->name.span, "the first one is here");
       continue;
     }
     if (const auto *train = std::get_if<const Train *>(&declaration)) {
@@ -98,6 +100,10 @@ FileScope &Elaborator::declare(File file, std::string path, const FileScope *pre
     if (!fresh)
       diagnostics_.report(K::declared_twice, name->span, name->name).note(span_of(first->second), "the first one is here");
   }
+  for (const auto &[name, adjoint] : scope.adjoints)
+    if (const auto found = scope.names.find(name);
+        found == scope.names.end() || !std::holds_alternative<const Function *>(found->second))
+      diagnostics_.report(K::adjoint_without_function, adjoint->name.span, name);
   return scope;
 }
 
@@ -150,7 +156,7 @@ std::optional<Declaration> Elaborator::find_declaration(const FileScope &file, c
 
 const DimName *Elaborator::dim_name(const std::string &text) {
   auto &name = dim_names_[text];
-  if (!name) name = std::make_unique<DimName>(DimName{text});
+  if (!name) name = std::make_unique<DimName>(DimName{text, nullptr, true});
   return name.get();
 }
 
@@ -176,7 +182,7 @@ Value Elaborator::let_value(const Let &let, const FileScope &file, Span use, con
     report(K::let_cycle, use, context, let.name.name).note(let.name.span, "declared here");
     return {};
   }
-  if (state->known) return state->value;
+  if (state->known) return use_known(state->value, state->tensors, context);
 
   // The value is the same wherever it is used; one that has nodes is made again in the frame of each use.
   Scope scope(&file);
@@ -184,15 +190,33 @@ Value Elaborator::let_value(const Let &let, const FileScope &file, Span use, con
   const bool first = !state->in_frame;
   const Context inside{first ? constant_frame_.get() : context.frame, &scope, &activation, {}, nullptr};
   state->open = true;
+  const bool in_data = std::exchange(reading_data, false);
+  const ir::Elem real =
+      std::exchange(options_.real, first ? ir::Elem::f64 : options_.real); // what comes of data is a number of f64
+  const size_t reads = whole_reads_;
   std::optional<Value> given = overridden(let);
   Value value = given ? *given : evaluate(*let.value, inside);
+  options_.real = real;
+  reading_data = in_data;
   state->open = false;
+  if (const auto *source = value.get<SourceValue>(); source && files[source->file].called.empty())
+    files[source->file].called = let.name.name;
+  if (first && holds_tensor(value) && whole_reads_ > reads)
+    if (std::optional<Value> known = known_value(value, state->tensors)) {
+      state->known = true;
+      state->value = *known;
+      return use_known(state->value, state->tensors, context);
+    }
   if (holds_tensor(value)) {
     state->in_frame = true;
     return first ? let_value(let, file, use, context) : value;
   }
-  if (const auto *number = value.get<NumberValue>(); number && !number->name && number->number.integer())
-    value = {NumberValue{number->number, dim_name(let.name.name)}};
+  if (const auto *number = value.get<NumberValue>();
+      number && number->number.integer() && !(number->name && number->name->plain)) {
+    const DimName *name = dim_name(let.name.name);
+    if (number->name) field_alphabets.emplace(name, number->name->alphabet);
+    value = {NumberValue{number->number, name}};
+  }
   state->known = true;
   state->value = value;
   return value;

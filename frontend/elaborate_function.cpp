@@ -1,5 +1,6 @@
 // Whole functions: for `nnc eval`, and on their own when nothing has called them.
 
+#include "frontend/data_block.h"
 #include "frontend/elaborator.h"
 #include "frontend/formal_leaf.h"
 #include "frontend/leaves.h"
@@ -201,6 +202,8 @@ bool Elaborator::holds_for_all_extents(K kind) {
   case K::slice_out_of_bounds:
   case K::index_too_large:
   case K::index_disagrees:
+  case K::sum_out_of_bounds:
+  case K::no_room_for_index:
   case K::empty_range:
   case K::empty_loop:
   case K::limit_exceeded:
@@ -250,6 +253,11 @@ void Elaborator::finish(const FileScope &file) {
   const Context context{constant_frame_.get(), &scope, &activation, {}, nullptr};
   for (const Item &item : file.file.items) {
     if (const auto *let = std::get_if<Let>(&item.form)) let_value(*let, file, let->name.span, context);
+    if (const auto *data = std::get_if<Data>(&item.form); data && !read_blocks.contains(data)) {
+      Root root;
+      Frame frame(root, "data");
+      read_data(*this, *data, file, frame);
+    }
     const auto *model = std::get_if<Model>(&item.form);
     if (!model ||
         std::any_of(instances_.begin(), instances_.end(), [&](const auto &instance) { return instance->model == model; }))

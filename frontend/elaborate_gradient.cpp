@@ -148,6 +148,24 @@ NodeId Elaborator::gradient_node(const TensorValue &e, TensorValue x, const Cont
   return pull_back(frame, frame.parent(), gradients, x);
 }
 
+const std::string *Elaborator::carries_towards(const TensorValue &e, const TensorValue &x, const Context &context) const {
+  std::vector<std::pair<Frame *, NodeId>> work = {{context.frame, context.frame->use(e)}};
+  std::set<std::pair<Frame *, NodeId>> seen;
+  while (!work.empty()) {
+    const auto [frame, id] = work.back();
+    work.pop_back();
+    if (depth_of(frame) <= depth_of(x.frame) || !seen.insert({frame, id}).second) continue;
+    const ir::Node &node = frame->function()[id];
+    if (node.op == ir::Op::input && ir::is_float(node.type.elem)) {
+      if (const std::string *name = frame->carried_name(id)) return name;
+      if (const auto outer = frame->outer_node(id)) work.emplace_back(frame->parent(), *outer);
+    }
+    if (ir::passes_gradient(node))
+      for (NodeId operand : node.operands) work.emplace_back(frame, operand);
+  }
+  return nullptr;
+}
+
 Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_span, Span call, const Context &context) {
   const auto *cost = e.get<TensorValue>();
   if (e.is<NumberValue>() || (cost && cost->type.dims.empty() && cost->type.element.kind != ElementKind::real) ||
@@ -157,6 +175,13 @@ Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_s
     return {};
   }
   const TensorValue one = here(*cost, context);
+  const auto by_loop = [&](const TensorValue &wrt) {
+    const std::string *name = carries_towards(one, outermost(wrt), context);
+    if (!name) return false;
+    report(K::gradient_through_loop, call, context, sources_.text(e_span), sources_.text(x_span), *name)
+        .note("in a loop the names that it carries are fresh each turn: take the derivative behind the loop, or with respect to what the turn starts from");
+    return true;
+  };
   const auto across_examples = [&](const TensorValue &wrt) {
     if (!ways_from(outermost(wrt), *context.frame).across[one.node]) return false;
     if (!context.frame->varies_by_example(one.node))
@@ -178,7 +203,7 @@ Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_s
     for (int slot : slots(*instance->instance))
       if (tensors[slot].kind == TensorKind::parameter) {
         const TensorValue parameter = read_slot(slot, context, instance);
-        if (across_examples(parameter)) return {};
+        if (across_examples(parameter) || by_loop(parameter)) return {};
         const NodeId node = gradient_node(*cost, parameter, context);
         values->emplace(slot, make(node != no_node ? node : context.frame->builder().constant(ir_type(parameter.type), 0.0),
                                    parameter.type, context));
@@ -191,7 +216,7 @@ Value Elaborator::gradient(const Value &e, Span e_span, const Value &x, Span x_s
         .note("a derivative is taken with respect to a real tensor: a parameter, an argument or a name bound above");
     return {};
   }
-  if (across_examples(*tensor)) return {};
+  if (across_examples(*tensor) || by_loop(*tensor)) return {};
   return {of(*tensor)};
 }
 

@@ -20,7 +20,7 @@ std::optional<Elaborator::IndexRange> Elaborator::index_range(const IndexBinder 
     report(K::empty_range, binder.name.span, context, binder.name.name, *from, *to);
     return std::nullopt;
   }
-  range.low = *from;
+  range.low = range.variable->low = *from;
   range.variable->known = range.variable->given = true;
   range.variable->extent = {*to, high.get<NumberValue>()->name};
   range.variable->known_by = join(binder.range->low->span, binder.range->high->span);
@@ -54,11 +54,7 @@ std::optional<TensorValue> Elaborator::over_indices(const std::vector<IndexBinde
   inside.instance_path = nullptr;
   const Value element = evaluate(body, inside);
   const auto tensor = as_tensor(element, body.span, inside);
-  for (const IndexRange &range : ranges)
-    if (tensor && !range.variable->known) {
-      report(K::index_range_unknown, range.variable->span, context, range.variable->name);
-      ok = false;
-    }
+  ok = settle_ranges(ranges, tensor.has_value(), context);
   if (!ok || !tensor) {
     abandon(inner);
     return std::nullopt;

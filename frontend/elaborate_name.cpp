@@ -38,7 +38,11 @@ Value Elaborator::name_value(const std::string &name, Span span, const Context &
   }
   const FileScope *where = nullptr;
   if (const std::optional<Declaration> found = find_declaration(*context.scope->file, name, &where)) {
-    if (const auto *let = std::get_if<const Let *>(&*found)) return let_value(**let, *where, span, context);
+    if (const auto *let = std::get_if<const Let *>(&*found)) {
+      Value value = let_value(**let, *where, span, context);
+      if (auto *source = std::get_if<SourceValue>(&value.form)) source->example = reading_data;
+      return value;
+    }
     if (const auto *function = std::get_if<const Function *>(&*found)) return {FunctionValue{*function, where, {}}};
     if (const auto *model = std::get_if<const Model *>(&*found)) return {ModelValue{*model, where}};
     report(K::not_a_value, span, context, name, kind_of(*found));

@@ -35,12 +35,8 @@ Value Elaborator::subscript(const SubscriptExpr &form, const Value &base, Span b
   if (!ok) return {};
   if (const auto *items = base.get<ListValue>(); items && form.subscripts.size() == 1 && !at.front().is<TensorValue>())
     return subscript_list(*items, form.subscripts.front(), at.front(), base_span, context);
-  if (const auto *source = base.get<SourceValue>(); source && at.front().is<std::string>()) {
-    const std::optional<int64_t> column =
-        source_column(source->source, *at.front().get<std::string>(), form.subscripts.front().span, context);
-    if (!column) return {};
-    at.front() = {NumberValue{Number(*column)}};
-  }
+  if (const auto *source = base.get<SourceValue>())
+    if (std::optional<Value> part = source_subscript(*source, form, at, base_span, context)) return *part;
   place(base_span, context);
   const auto tensor = as_tensor(base, base_span, context);
   return tensor ? subscript_tensor(*tensor, form, at, base_span, context) : Value{};
@@ -143,6 +139,14 @@ Value Elaborator::subscript_tensor(TensorValue tensor, const SubscriptExpr &form
   return indices.empty() ? Value{part} : gather(part, std::move(indices), base, context);
 }
 
+std::optional<Elaborator::StaticRange> Elaborator::static_range(const Subscript &sub, const NumberValue *number, const Dim &axis,
+                                                                Span base, const Context &context) {
+  StaticSubscript taken;
+  const bool ok = number ? static_index(sub, number->number, axis, taken, base, context)
+                         : static_slice(sub, axis, taken, false, base, context);
+  return ok ? std::optional(StaticRange{taken.start, taken.limit, taken.stride}) : std::nullopt;
+}
+
 TensorValue Elaborator::take(const TensorValue &tensor, const std::vector<StaticSubscript> &taken, const Context &context) {
   std::vector<int64_t> start, limit, stride;
   Type type{tensor.type.element, {}};
@@ -170,9 +174,9 @@ Value Elaborator::row_of(const TensorValue &tensor, int64_t row, const Context &
 
 bool Elaborator::index_fits(const TensorValue &index, const Dim &axis, Span span, Span base, const Context &context) {
   const Element &element = index.type.element;
+  if (element.kind == ElementKind::i32) return sum_fits(index, axis, span, base, context);
   if (element.kind != ElementKind::index) {
-    Diagnostic &diagnostic = report(K::not_an_index, span, context, to_string(index.type));
-    diagnostic.note("`to_index(e, n)` makes an index of a number; sums of indices, as in `x[2*i + p]`, are not supported yet");
+    report(K::not_an_index, span, context, to_string(index.type)).note("`to_index(e, n)` makes an index of a number");
     return false;
   }
   if (IndexVariable *variable = element.variable.get()) {
@@ -196,6 +200,20 @@ bool Elaborator::index_fits(const TensorValue &index, const Dim &axis, Span span
   report(K::index_too_large, span, context, to_string(element), to_string(axis))
       .label(base, fmt::format("an axis of {}", to_string(axis)));
   return false;
+}
+
+bool Elaborator::sum_fits(const TensorValue &index, const Dim &axis, Span span, Span base, const Context &context) {
+  const auto form = index_form(*context.frame, context.frame->use(index));
+  if (!form) {
+    report(K::not_a_sum_of_indices, span, context)
+        .note("as in `x[2*i + p - 1]`; `to_index(e, n)` makes an index of any other number");
+    return false;
+  }
+  const IndexedAxis indexed{*form, axis, span, base, context.caller};
+  const bool known = std::all_of(form->terms.begin(), form->terms.end(), [](const auto &term) { return term.variable->known; });
+  if (known) return sum_inside(indexed);
+  indexed_axes_.push_back(indexed);
+  return true;
 }
 
 Value Elaborator::gather(TensorValue base, std::vector<std::pair<int, TensorValue>> indices, Span span, const Context &context) {

@@ -5,6 +5,7 @@
 // Errors are reported to the Diagnostics and give Poison, which silences all that depends on it.
 
 #include "frontend/frame.h"
+#include "frontend/index_form.h"
 #include "frontend/program.h"
 #include "frontend/scope.h"
 #include "source/diagnostics.h"
@@ -30,7 +31,7 @@ struct ElaboratorOptions {
   std::vector<PreludeFile> prelude;                         // one file scope of all of them
   /// The text of a file, or nothing where it cannot be read (imports).
   std::function<std::optional<std::string>(const std::string &path)> read_file;
-  ProbeSource probe;
+  SourceReader data;
 };
 
 /// A tensor that lives from step to step, with what its initial value is made of.
@@ -44,12 +45,21 @@ struct TensorInfo {
   std::shared_ptr<Instance> owner;
 };
 
-/// A data source that an expression names (`csv("x.csv")`), with what its header says.
+/// A data source that an expression names (`csv("x.csv")`, windows over it, a list), with what its header says.
 struct SourceInfo {
-  DataSource source;
-  SourceHeader header;
-  Element element; // as a tensor: i32 of stored u8 and i32, else real
+  DataFile file;
+  SourceHeader header;        // windows are axes of its row, and counted by its rows
+  std::vector<double> values; // list
+  std::string called;         // what it is bound to, for messages
   PlaceId place;
+  std::map<int, std::unique_ptr<DimName>> sizes; // by column (-1: all elements): the limit of its index, with the alphabet
+  std::map<int, SourceContent> content;          // by column (-1: all): rows that were read when compiling
+};
+
+/// The rows of a source that a `data` block draws.
+struct SourceUse {
+  DataSource source;
+  int file; // Elaborator::files
 };
 
 /// One call of a function, for the draws in it: their path is the hash of the chain of (function, ordinal of the call in it).
@@ -57,6 +67,7 @@ struct Activation {
   uint64_t path = 0;
   int ordinal = 0;
   int32_t turn = 0; // hash of the turns of unrolled loops
+  std::optional<TensorValue> rolled_turn = {}; // the hash in a rolled loop, in place of `turn`
 };
 
 /// Where an expression is evaluated.
@@ -163,9 +174,25 @@ public:
   const ElaboratorOptions &options() const { return options_; }
 
   std::vector<TensorInfo> tensors; // by slot
-  std::vector<SourceInfo> sources; // by number; SourceValue
+  std::deque<SourceInfo> files;    // by number; SourceValue
+  std::vector<SourceUse> sources;  // by number: inputs of the graph
   size_t first_source = 0;         // those before it are of other data clauses, which draw their own rows
-  bool reading_data = false;       // sources may become tensors: in the fields of a `data` block
+  bool reading_data = false;       // in the text of a `data` block: a source is one example there
+  std::vector<int> touched;        // files that the text of the `data` block has named, in order
+  std::set<const Data *> read_blocks;
+  /// What the indices below a dimension that a `let` names mean, by the fields that are declared so; null where these differ.
+  std::map<const DimName *, std::shared_ptr<const Alphabet>> field_alphabets;
+
+  // Data sources (elaborate_source.cpp, elaborate_whole.cpp).
+
+  Value add_source(SourceInfo);
+  /// `csv(…)` and the like.
+  Value make_source(DataFile, Span, const Context &);
+  /// `windows(sequence, length)`; `called`: how messages name a list.
+  Value make_windows(const EvaluatedArgument &sequence, int64_t length, Span, const Context &);
+  /// The alphabet of the source, or of a column; null for one of numbers. Nothing where it cannot be read (reported).
+  std::optional<const DimName *> source_alphabet(const SourceValue &, Span, const Context &);
+  bool is_text(const SourceValue &) const; // a column of text
 
   /// The path of draws in the `ordinal`-th call, one of `name`, in the call with the path `caller`.
   static uint64_t hash_path(uint64_t caller, std::string_view name, int ordinal);
@@ -208,8 +235,26 @@ private:
   /// Whether an error of the kind, found with made-up extents, holds for all.
   static bool holds_for_all_extents(DiagnosticKind);
 
-  // Data sources (elaborate_source.cpp).
-  Value make_source(SourceFormat, const std::vector<EvaluatedArgument> &, Span, const Context &);
+  // Data sources.
+  std::optional<Value> source_member(const SourceValue &, const Identifier &, const Context &);
+  std::string source_text(const SourceValue &) const;
+  int use_source(int file);
+  std::optional<Type> source_type(const SourceValue &, Span, const Context &);
+  std::optional<TensorValue> read_source(const SourceValue &, Span, const Context &);
+  TensorValue read_example(const SourceValue &, const Type &, const Context &);
+  std::optional<TensorValue> read_whole(const SourceValue &, Type, Span, const Context &);
+  const SourceContent *content(const SourceValue &, Span, const Context &);
+  std::optional<Value> source_subscript(const SourceValue &, const SubscriptExpr &, const std::vector<Value> &at, Span base,
+                                        const Context &);
+  bool text_columns(const SourceValue &, int64_t first, int64_t limit, int64_t stride, Span, const Context &);
+
+  // Values of `let`s that come of data (elaborate_whole.cpp).
+  struct KnownTensor {
+    Type type;
+    std::vector<double> values;
+  };
+  std::optional<Value> known_value(const Value &, std::vector<KnownTensor> &);
+  Value use_known(const Value &, const std::vector<KnownTensor> &, const Context &);
 
   // Expressions.
   Value apply(const Expr &, const Value &first, const Context &);
@@ -220,14 +265,20 @@ private:
   Value evaluate_pipe(const PipeStage &, Value, Span value_span, const Context &);
   Value evaluate_if(const IfExpr &, const Context &);
   Value evaluate_for(const ForExpr &, Span, const Context &);
-  std::optional<std::vector<Value>> loop_turns(const Expr *source, const std::optional<Range> &, const Context &,
-                                               const DimName **name = nullptr);
+  // Loops (elaborate_loop.cpp).
+  struct Sequence;
+  struct RolledLoop;
+  std::optional<Sequence> loop_sequence(const Expr *source, const std::optional<Range> &, const Context &);
+  std::optional<std::vector<Value>> turns_of(const Sequence &, const Context &);
+  Value unrolled_loop(const ForExpr &, const Sequence &, Span, const Context &);
+  std::optional<Value> rolled_loop(const ForExpr &, const Sequence &, Span, const Context &);
+  Activation turned(const Activation &, size_t turn, const Context &);
+  ir::NodeId turn_node(const Context &); // the hash of the turns of the loops around, in the frame
   void execute_update(const UpdateStmt &, const Context &);
   void destructure(const BindStmt &, Value, const Context &);
   bool enter(Span, const Context &); // counts depth and steps against their limits
   void place(Span, const Context &); // of the nodes made next
   void record_binding(const Identifier &, const Value &);
-  static int32_t turn_hash(int32_t outer, size_t turn);
   Value row_of(const TensorValue &, int64_t row, const Context &);
   Value stack_values(const std::vector<Value> &, Span, const Context &);
   bool carry(Value &, const Local &, const Identifier &, const Context &);
@@ -257,12 +308,22 @@ private:
   /// Equal shapes, a scalar with anything, or one that lacks leading axes: both at the larger shape.
   bool align(TensorValue &, Span, TensorValue &, Span, Span op, const std::string &what, const Context &);
   void label_type(Diagnostic &, Span, const Type &) const;
-  std::optional<TensorValue> read_source(int source, Span, const Context &);
   bool element_fits(const TensorValue &, const Element &) const;
   bool size_ok(const std::vector<Dim> &, Span, const Context &);
 
   // Subscripts (elaborate_subscript.cpp).
   struct StaticSubscript;
+  /// A subscript that is a sum of indices, some of which have no range yet.
+  struct IndexedAxis {
+    IndexForm form;
+    Dim axis;
+    Span span, base;
+    PlaceId caller;
+  };
+  struct StaticRange {
+    int64_t start, limit, stride;
+  };
+  std::optional<StaticRange> static_range(const Subscript &, const NumberValue *, const Dim &, Span base, const Context &);
   Value subscript(const SubscriptExpr &, const Value &base, Span base_span, const Context &);
   Value subscript_list(const ListValue &, const Subscript &, const Value &at, Span, const Context &);
   Value subscript_tensor(TensorValue, const SubscriptExpr &, const std::vector<Value> &at, Span, const Context &);
@@ -270,8 +331,10 @@ private:
   bool static_index(const Subscript &, const Number &, const Dim &, StaticSubscript &, Span base, const Context &);
   bool index_fits(const TensorValue &index, const Dim &axis, Span, Span base, const Context &);
   TensorValue take(const TensorValue &, const std::vector<StaticSubscript> &, const Context &);
+  bool sum_fits(const TensorValue &index, const Dim &axis, Span, Span base, const Context &);
+  bool sum_inside(const IndexedAxis &);
   Value gather(TensorValue base, std::vector<std::pair<int, TensorValue>> indices, Span, const Context &);
-  std::optional<int64_t> source_column(int source, const std::string &name, Span, const Context &);
+  std::optional<int> source_column(const SourceValue &, const std::string &name, Span, const Context &);
 
   // Index notation (elaborate_index.cpp).
   struct IndexRange {
@@ -279,6 +342,8 @@ private:
     int64_t low = 0;
   };
   std::optional<IndexRange> index_range(const IndexBinder &, const Context &);
+  bool settle_ranges(const std::vector<IndexRange> &, bool elaborated, const Context &);
+  bool fit_range(const std::shared_ptr<IndexVariable> &, const Context &);
   Value reduce_indices(const ReduceExpr &, Span, const Context &);
   std::optional<TensorValue> over_indices(const std::vector<IndexBinder> &, const Expr &body, bool from_zero, const Context &);
   Value reduce_axes(ReduceKind, TensorValue, size_t first, size_t count, const Context &);
@@ -326,6 +391,18 @@ private:
   ir::NodeId pull_back(Frame &, Frame *level, const std::vector<std::pair<ir::NodeId, ir::NodeId>> &gradients,
                        const TensorValue &x);
 
+  /// Whether e, differentiated in the context's frame, is computed from x by way of what a loop around carries; then the carried name.
+  const std::string *carries_towards(const TensorValue &e, const TensorValue &x, const Context &) const;
+
+  // Adjoints of their own (elaborate_adjoint.cpp).
+  const Function *adjoint_of(const FunctionValue &) const;
+  Value declared_adjoint(const FunctionValue &, const Function &adjoint, const Value &result, const std::vector<Value> &arguments, Span,
+                         const Context &);
+  std::vector<TensorValue> with_adjoint(const std::vector<TensorValue> &results, const std::vector<ir::NodeId> &others,
+                                        ir::Function adjoint, const Context &);
+  bool is_checkpoint(const Expr &, const Context &) const;
+  Value checkpointed(const Expr &, Span, const Context &);
+
   // Draws (elaborate_random.cpp).
   std::vector<ir::NodeId> random_words(const Context &, const ir::Shape &, int words);
   ir::NodeId unit_interval(ir::Builder &, ir::NodeId high, ir::NodeId low) const;
@@ -368,9 +445,11 @@ private:
   std::map<std::pair<uint32_t, uint32_t>, TypedBinding> typed_;
   Root constant_root_;
   std::unique_ptr<Frame> constant_frame_; // where `let`s are evaluated
+  std::vector<IndexedAxis> indexed_axes_; // whose bounds are to be proven once their indices have ranges
   int depth_ = 0;
   size_t steps_ = 0;
   bool limit_reported_ = false;
+  size_t whole_reads_ = 0;        // how often data have become constants of a graph
   bool speculative_ = false;      // elaborating with made-up extents
   Diagnostics scratch_{sources_}; // for what does not hold for all extents then
 };

@@ -1,5 +1,7 @@
 #include "frontend/frame.h"
 
+#include "ir/functions.h"
+
 namespace nnc::frontend {
 
 using ir::InputKind;
@@ -44,13 +46,26 @@ NodeId Frame::add_argument(const std::string &name, const ir::Type &type, NodeId
   return here;
 }
 
+const std::string *Frame::carried_name(NodeId input) const {
+  const auto found = carried_.find(input);
+  return found == carried_.end() ? nullptr : &found->second;
+}
+
 bool Frame::varies_by_example(NodeId node) const {
   std::vector<bool> needed(node + 1, false);
   needed[node] = true;
   for (NodeId id = node + 1; id-- > 0;) {
-    if (!needed[id] || function_[id].op == ir::Op::batch_sum) continue;
-    if (function_[id].op == ir::Op::input && input_varies(id)) return true;
-    for (NodeId operand : function_[id].operands) needed[operand] = true;
+    const ir::Node &here = function_[id];
+    if (!needed[id] || here.op == ir::Op::batch_sum) continue;
+    if (here.op == ir::Op::input && input_varies(id)) return true;
+    const ir::Node *whole = here.op == ir::Op::part ? &function_[here.operands[0]] : nullptr;
+    if (whole && whole->op == ir::Op::scan) {
+      const std::vector<bool> used = ir::operands_of_part(*whole, std::get<ir::PartAttributes>(here.attributes).number, ir::Op::batch_sum);
+      for (size_t i = 0; i < used.size(); ++i)
+        if (used[i]) needed[whole->operands[i]] = true;
+      continue;
+    }
+    for (NodeId operand : here.operands) needed[operand] = true;
   }
   return false;
 }

@@ -40,8 +40,18 @@ public:
 
   /// Of a nested frame: an input that `lift` gives the extra axes. `outer` is the parent's node with them; no_node: the numbers of an index.
   ir::NodeId add_argument(const std::string &name, const ir::Type &type, ir::NodeId outer = ir::no_node);
+  /// Of the body of a loop: the input is what the loop carries under that name.
+  void mark_carried(ir::NodeId input, const std::string &name) { carried_[input] = name; }
+  /// The name under which the loop carries the input, or null.
+  const std::string *carried_name(ir::NodeId input) const;
   /// The parent's node that an input of this frame stands for; nothing for those of add_argument and for all else.
   std::optional<ir::NodeId> outer_node(ir::NodeId input);
+  /// Notes that the node is an index, so that what it can be is known of sums that it is part of.
+  void note_index(ir::NodeId node, const Element &element) { indices_[node] = element; }
+  const Element *noted_index(ir::NodeId node) const {
+    const auto found = indices_.find(node);
+    return found == indices_.end() ? nullptr : &found->second;
+  }
   /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through `batch_sum`.
   bool varies_by_example(ir::NodeId) const;
 
@@ -55,7 +65,9 @@ private:
   std::map<std::pair<ir::InputKind, int>, ir::NodeId> leaves_;
   std::map<ir::NodeId, ir::NodeId> captures_; // (node of the parent, input of this)
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
+  std::map<ir::NodeId, Element> indices_;
   std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
+  std::map<ir::NodeId, std::string> carried_; // (argument, name) of a loop's body
 };
 
 } // namespace nnc::frontend

@@ -10,6 +10,7 @@ struct Elaborator::LetState {
   bool known = false;
   bool in_frame = false; // it has nodes, so that each use makes it
   Value value;
+  std::vector<KnownTensor> tensors; // of the value, where they come of data: constants
 };
 
 } // namespace nnc::frontend

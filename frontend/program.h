@@ -23,17 +23,32 @@ struct Tensor {
   int owner = -1; // optimizer state: the parameter's slot
 };
 
-enum class SourceFormat { csv, idx, npy, list };
+/// A file, and how it is read.
+struct DataFile {
+  std::string format;        // the function of the language that names it; "list": its rows stand in the text
+  std::string path;          // as written
+  std::optional<int> header; // csv
+  std::string key;           // npz, safetensors: the array's name
+  int64_t window = 0;        // not 0: an example is this many rows that follow each other
+
+  bool operator==(const DataFile &) const = default;
+};
+
+struct ColumnTexts {
+  int column;
+  std::vector<std::string> values; // sorted
+};
 
 struct DataSource {
   std::string name; // for --data
-  SourceFormat format;
-  std::string path; // as written
-  std::optional<int> header;
+  DataFile file;
   ir::Elem stored; // of the input node
   std::vector<int64_t> row;
-  std::vector<double> values;    // list
-  std::vector<int> used_columns; // csv
+  std::vector<double> values;        // list
+  std::vector<int> used_columns;     // csv
+  std::vector<ColumnTexts> texts;    // csv: the used columns of text
+  std::vector<std::string> alphabet; // of characters: what each value means
+  int64_t limit = 0;                 // not 0: values are whole and below it
   PlaceId place;
 };
 
@@ -54,7 +69,15 @@ struct PredictionInfo {
   ir::Elem elem;
   std::vector<int64_t> shape;
   std::vector<int> sources;
-  std::vector<int> columns; // as runtime::Prediction
+  std::vector<int> columns;       // as runtime::Prediction
+  std::vector<std::string> names; // of the values of an index, where its alphabet is known
+};
+
+/// One `load` clause; `tensors`: what `into` names, empty for all; `alone`: their names in a file of their instance alone.
+struct LoadInfo {
+  std::string file;
+  std::vector<int> tensors;
+  std::vector<std::string> alone;
 };
 
 struct SettingInfo {
@@ -71,7 +94,7 @@ struct Program {
   std::vector<SettingInfo> settings;
   std::vector<std::string> cost_names, report_names;
   std::vector<PlaceId> cost_places;
-  std::vector<std::string> load_files;
+  std::vector<LoadInfo> loads;
   double validate_share = 0;
   int validate_data = -1;
   int64_t batch = 32, epochs = 10, steps = 0;
@@ -86,14 +109,40 @@ struct Program {
   std::vector<passes::MinimizeStep> clauses;
 };
 
-/// What the compiler must know of a file before it compiles: its shape and element, from the header. The driver implements it with
-/// the runtime's readers.
+/// What the compiler must know of a file before it compiles: its shape and element, from the header, and the alphabet of a text.
 struct SourceHeader {
-  std::string error;                // "" or what is wrong with the file
-  std::vector<int64_t> row;         // shape of one row
-  ir::Elem stored = ir::Elem::f32;  // u8, i32, f32 or f64
-  std::vector<std::string> columns; // csv with a heading: its names
+  std::string error;                 // "" or what is wrong with the file
+  std::vector<int64_t> row;          // shape of one row
+  ir::Elem stored = ir::Elem::f32;   // u8, i32, f32 or f64
+  std::vector<std::string> columns;  // csv with a heading: its names
+  std::vector<bool> text;            // csv: which columns are of text
+  std::optional<int64_t> rows;       // absent for csv
+  int64_t limit = 0;                 // not 0: values are whole and below it
+  std::vector<std::string> alphabet; // of characters
 };
-using ProbeSource = std::function<SourceHeader(SourceFormat, const std::string &path, std::optional<int> header)>;
+using ProbeSource = std::function<SourceHeader(const DataFile &)>;
+
+/// The sorted different texts of a csv column.
+struct SourceTexts {
+  std::string error;
+  std::vector<std::string> values;
+};
+using ReadTexts = std::function<SourceTexts(const DataFile &, int column)>;
+
+/// All rows of a file, or one column (-1: all) of a csv file; texts as their places in the sorted ones.
+struct SourceContent {
+  std::string error;
+  int64_t rows = 0;
+  std::vector<double> values; // row-major
+};
+using ReadContent =
+    std::function<SourceContent(const DataFile &, const SourceHeader &, int column, const std::vector<std::string> &texts)>;
+
+/// How the compiler sees data files. The driver implements these with the runtime's readers.
+struct SourceReader {
+  ProbeSource probe;
+  ReadTexts texts;
+  ReadContent content;
+};
 
 } // namespace nnc::frontend

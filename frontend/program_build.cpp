@@ -50,11 +50,20 @@ void ProgramBuilder::build_training() {
   training = std::make_unique<TrainWalk>(elaborator, clauses, true, false);
   number_tensors();
   for (const FreezeClause *clause : clauses.freeze) frozen.merge(resolve_paths(elaborator, clause->paths, training->context()));
-  for (const LoadClause *clause : clauses.load)
-    if (!clause->into.empty()) elaborator.unsupported("`load … into`", clause->into.front().span, training->context());
+  for (const LoadClause *clause : clauses.load) program.loads.push_back(load_info(*clause));
   collect_optimizers();
   for (size_t i = 0; i < training->costs.size(); ++i)
     if (training->costs[i].valid) build_minimize(i);
+}
+
+LoadInfo ProgramBuilder::load_info(const LoadClause &clause) {
+  LoadInfo load{clause.file, {}, {}};
+  for (int slot : resolve_paths(elaborator, clause.into, training->context())) {
+    const std::string &path = elaborator.tensors[slot].path;
+    load.tensors.push_back(numbers.tensors.at(slot));
+    load.alone.push_back(path.substr(path.find('.') + 1));
+  }
+  return load;
 }
 
 /// A name as it is saved: without the instance's own where the block makes only one.
@@ -173,7 +182,6 @@ std::optional<Program> ProgramBuilder::build() {
     program.cost_places.push_back(cost.place);
   }
   for (const TrainWalk::Result &report : training->reports) program.report_names.push_back(report.name);
-  for (const LoadClause *clause : clauses.load) program.load_files.push_back(clause->file);
   const TrainNumbers &said = training->numbers;
   program.batch = said.batch;
   program.epochs = said.epochs;

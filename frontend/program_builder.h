@@ -26,6 +26,7 @@ private:
 
   bool failed() const { return elaborator.diagnostics().error_count() > 0; }
   void build_training();
+  LoadInfo load_info(const LoadClause &);
 
   // Tensors (program_build.cpp).
   void number_tensors();
@@ -52,6 +53,7 @@ private:
   std::map<int, int> owners(TrainWalk &);
   void build_checks();
   void list_columns();
+  std::vector<std::string> names_of(const Element &) const;
   void build_initialise();
   void build_predictions();
 
@@ -65,7 +67,7 @@ private:
   Renumbering numbers, validation_numbers, prediction_numbers; // from the elaboration's numbers in each walk to the program's
   std::map<const OptimizerCall *, Optimization> optimizations;
   std::vector<std::optional<double>> optimizer_initial; // by program slot
-  std::vector<int> source_use;                          // by program source: the data clause
+  std::vector<int> source_use, source_files;            // by program source: the data clause, the elaboration's file
 };
 
 } // namespace nnc::frontend

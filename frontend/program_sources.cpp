@@ -12,11 +12,10 @@ using ir::NodeId;
 
 namespace {
 
-bool same_source(const DataSource &a, const DataSource &b) {
-  return a.format == b.format && a.path == b.path && a.header == b.header && a.row == b.row && a.values == b.values;
-}
+bool same_source(const DataSource &a, const DataSource &b) { return a.file == b.file && a.row == b.row && a.values == b.values; }
 
-/// Adds to `columns` those that `function` selects from source `slot`, a csv row; false where it uses the row in another way.
+/// Adds to `columns` those that `function` selects from source `slot`, a row of a table or a window of rows, whose last axis they are; false where it uses
+/// them in another way.
 bool add_columns(const ir::Function &function, int slot, std::set<int> &columns) {
   std::vector<bool> row(function.nodes.size(), false); // the row itself, converted or not
   for (const ir::Input &input : function.inputs)
@@ -28,7 +27,8 @@ bool add_columns(const ir::Function &function, int slot, std::set<int> &columns)
       row[id] = true;
     } else if (node.op == ir::Op::slice) {
       const auto &slice = std::get<ir::SliceAttributes>(node.attributes);
-      for (int64_t at = slice.start[0]; at < slice.limit[0]; at += slice.stride[0]) columns.insert(static_cast<int>(at));
+      const size_t last = slice.start.size() - 1;
+      for (int64_t at = slice.start[last]; at < slice.limit[last]; at += slice.stride[last]) columns.insert(static_cast<int>(at));
     } else {
       return false;
     }
@@ -39,7 +39,7 @@ bool add_columns(const ir::Function &function, int slot, std::set<int> &columns)
 
 std::vector<int> columns_of(const std::vector<const ir::Function *> &functions, const DataSource &source, int slot) {
   std::set<int> columns;
-  if (source.format != SourceFormat::csv) return {};
+  if (source.file.format != "csv") return {};
   for (const ir::Function *function : functions)
     if (!add_columns(*function, slot, columns)) return {};
   return {columns.begin(), columns.end()};
@@ -61,24 +61,19 @@ std::vector<NodeId> nodes_of(const std::vector<ir::Output> &outputs) {
 
 } // namespace
 
-/// The data clause that each of the walk's sources belongs to. Two cannot share one, since each draws its own rows.
+/// The data clause that each of the walk's sources belongs to: each draws its own rows.
 std::map<int, int> ProgramBuilder::owners(TrainWalk &walk) {
   std::map<int, int> owners;
   for (size_t use = 0; use < walk.rows.size(); ++use)
     for (const DataField &field : walk.rows[use].fields)
-      for (int source : sources_needed(walk.frame.function(), {field.value.node})) {
-        const auto [owner, fresh] = owners.emplace(source, static_cast<int>(use));
-        if (!fresh && owner->second != static_cast<int>(use))
-          elaborator.diagnostics()
-              .report(K::data_source_shared, clauses.data[use].span, elaborator.sources[source].source.name)
-              .note("name the source in each `data` block, not in a `let` of the file");
-      }
+      for (int source : sources_needed(walk.frame.function(), {field.value.node})) owners.emplace(source, static_cast<int>(use));
   return owners;
 }
 
 /// The program's number of a source that the walk of clause `use` calls `number`; files that several fields name are one source.
 int ProgramBuilder::add_source(int use, int number) {
   DataSource source = elaborator.sources[number].source;
+  const int file = elaborator.sources[number].file;
   for (size_t i = 0; i < program.sources.size(); ++i)
     if (source_use[i] == use && same_source(program.sources[i], source)) return static_cast<int>(i);
   // `block.entry`; with an alias `alias.entry`, since the block may be used twice.
@@ -88,6 +83,7 @@ int ProgramBuilder::add_source(int use, int number) {
   const int slot = static_cast<int>(program.sources.size());
   program.sources.push_back(std::move(source));
   source_use.push_back(use);
+  source_files.push_back(file);
   program.data[use].sources.push_back(slot);
   return slot;
 }
@@ -144,10 +140,27 @@ void ProgramBuilder::build_checks() {
   program.check = extract(graph, "check", outputs, numbers, ExtractMode::as_it_is);
 }
 
+/// The columns that the program reads, with the texts of those that are not of numbers.
 void ProgramBuilder::list_columns() {
   const std::vector<const ir::Function *> all = {&program.training, &program.validation, &program.prediction, &program.check};
-  for (size_t i = 0; i < program.sources.size(); ++i)
-    program.sources[i].used_columns = columns_of(all, program.sources[i], static_cast<int>(i));
+  for (size_t i = 0; i < program.sources.size(); ++i) {
+    DataSource &source = program.sources[i];
+    source.used_columns = columns_of(all, source, static_cast<int>(i));
+    for (int column : source.used_columns) {
+      const auto size = elaborator.source_alphabet({source_files[i], column, true}, {}, training->context()); // read before
+      if (size && *size) source.texts.push_back({column, *(*size)->alphabet});
+    }
+  }
+}
+
+/// The names of the values of an index below such a limit.
+std::vector<std::string> ProgramBuilder::names_of(const Element &element) const {
+  if (element.kind != ElementKind::index || element.variable || !element.limit.name) return {};
+  std::shared_ptr<const Alphabet> alphabet = element.limit.name->alphabet;
+  if (const auto field = elaborator.field_alphabets.find(element.limit.name);
+      !alphabet && field != elaborator.field_alphabets.end())
+    alphabet = field->second;
+  return alphabet ? *alphabet : Alphabet{};
 }
 
 void ProgramBuilder::build_predictions() {
@@ -157,8 +170,13 @@ void ProgramBuilder::build_predictions() {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const TrainWalk::Result &result = prediction->predictions[i];
     constexpr const char *names[] = {"bool", "index", "i32", "real"}; // in the order of ElementKind
-    PredictionInfo info{
-        result.name, names[static_cast<int>(result.value.type.element.kind)], graph.type(outputs[i].node).elem, {}, {}, {}};
+    PredictionInfo info{result.name,
+                        names[static_cast<int>(result.value.type.element.kind)],
+                        graph.type(outputs[i].node).elem,
+                        {},
+                        {},
+                        {},
+                        names_of(result.value.type.element)};
     for (const Dim &dim : result.value.type.dims) info.shape.push_back(dim.value);
     const ir::Function alone = extract(graph, result.name, {outputs[i]}, prediction_numbers, ExtractMode::alone);
     const std::set<int> sources = input_slots(alone, InputKind::source);

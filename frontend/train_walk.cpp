@@ -53,6 +53,8 @@ void TrainWalk::read_fields(bool validating) {
 /// The fields of a data clause as names of the block, or as those of its alias.
 void TrainWalk::bring_in(const DataUse &use, const DataRow &row) {
   std::map<std::string, Value> fields;
+  for (const DataEntry &entry : use.block->entries)
+    if (entry.type) fields[entry.name.name] = {}; // where it was wrong, all that uses it is silent
   for (const DataField &field : row.fields) fields[field.name] = {field.value};
   if (!use.alias.empty()) {
     scope.locals[use.alias] = {{RecordValue{std::make_shared<const std::map<std::string, Value>>(std::move(fields))}}, use.span};
@@ -67,8 +69,7 @@ void TrainWalk::bring_in(const DataUse &use, const DataRow &row) {
           .report(K::data_field_clash, use.span, entry.name.name, use.block->name.name, other->block->name.name)
           .note("`data NAME as ALIAS` makes it `ALIAS.field`");
     }
-    const auto made = fields.find(entry.name.name); // none where the field was wrong
-    scope.locals[entry.name.name] = {made == fields.end() ? Value{} : made->second, use.span};
+    scope.locals[entry.name.name] = {fields.at(entry.name.name), use.span};
   }
 }
 

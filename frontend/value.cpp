@@ -4,9 +4,15 @@
 
 namespace nnc::frontend {
 
-bool agree(const Dim &a, const Dim &b) { return a.value == b.value && (!a.name || !b.name || a.name == b.name); }
+bool agree(const Dim &a, const Dim &b) {
+  const bool both = a.name && b.name && a.name->plain && b.name->plain;
+  return a.value == b.value && (!both || a.name == b.name);
+}
 
-Dim merge(const Dim &a, const Dim &b) { return {a.value, a.name ? a.name : b.name}; }
+Dim merge(const Dim &a, const Dim &b) {
+  const bool first = a.name && (a.name->plain || !b.name || !b.name->plain);
+  return {a.value, first ? a.name : b.name};
+}
 
 std::string to_string(const Dim &dim) { return dim.name ? dim.name->text : fmt::format("{}", dim.value); }
 

@@ -19,9 +19,15 @@ struct FileScope;
 struct Instance;
 struct Value;
 
-/// The name that an integer `let` gives to a dimension. Two dimensions have the same name where the pointers are equal.
+/// What the values of an index mean, by their numbers: the characters of a file, the texts of a column.
+using Alphabet = std::vector<std::string>;
+
+/// The name of a dimension. An integer `let` gives a plain one: two dimensions with plain names are the same where the pointers are equal. The `.size` of
+/// a data source gives one that is not plain and is there for what the values mean.
 struct DimName {
   std::string text;
+  std::shared_ptr<const Alphabet> alphabet; // of the index below such a limit, where it has one
+  bool plain = true;
 };
 
 /// A dimension: its extent, and its name where it has one.
@@ -30,7 +36,7 @@ struct Dim {
   const DimName *name = nullptr;
 };
 
-/// Two dimensions agree if their values do, unless both have names and those differ.
+/// Two dimensions agree if their values do, unless both have plain names and those differ.
 bool agree(const Dim &, const Dim &);
 /// Both, when they agree: with the name of the one that has one.
 Dim merge(const Dim &, const Dim &);
@@ -44,6 +50,7 @@ struct IndexVariable {
   Span span; // where it is introduced
   bool known = false;
   bool given = false; // by a range, not by a subscript
+  int64_t low = 0;    // its first value
   Dim extent;
   Span known_by; // the range or the subscript that gave the extent
 };
@@ -103,9 +110,12 @@ struct ModelValue {
 struct BuiltinValue {
   const Builtin *builtin;
 };
+/// A data source: as a tensor one example's row in a `data` block, elsewhere all rows, examples in front.
 struct SourceValue {
-  int source;
-}; // Elaborator::sources; as a tensor it is one example's row
+  int file;        // Elaborator::files
+  int column = -1; // of a table: that one alone
+  bool example = false;
+};
 struct RecordValue {
   std::shared_ptr<const std::map<std::string, Value>> fields;
 }; // `ALIAS` of `data NAME as ALIAS`
@@ -134,6 +144,7 @@ struct Instance {
   std::map<std::string, Value> members;              // parameters and states are SlotValues
   std::vector<std::string> order;                    // of members, as in the text
   std::map<std::string, const Function *> functions; // "" is the one without a name
+  std::map<std::string, const Function *> adjoints;  // declared ones, by function
 };
 
 } // namespace nnc::frontend

@@ -97,51 +97,34 @@ struct Reader {
 
 std::optional<Affine> affine(const Function &function, NodeId id) { return Reader{function}.read(id); }
 
-namespace {
-
-/// table[…, start + step·i, …] for i below `count` along `axis`; the table itself where that is all of it in order.
-NodeId strided(Builder &b, NodeId table, int64_t axis, int64_t start, int64_t step, int64_t count) {
-  const Shape dims = b.type(table).dims;
-  int64_t first = step > 0 ? start : start + (count - 1) * step; // the lowest
-  std::vector<int64_t> from(dims.size(), 0), to, by(dims.size(), 1);
-  for (const Extent &extent : dims) to.push_back(extent.batch ? 0 : extent.count);
-  bool whole = first == 0 && std::abs(step) == 1 && count == dims[axis].count;
-  from[axis] = first, by[axis] = std::abs(step), to[axis] = first + (count - 1) * by[axis] + 1;
-  NodeId result = whole ? table : b.slice(table, from, to, by);
-  return step > 0 ? result : b.reverse(result, {axis});
+std::optional<IndexMap> view_map(const Function &function, NodeId id) {
+  const auto *view = std::get_if<View>(&record(function[id].op).kernel);
+  return view ? view->map(function[id], function.type(function[id].operands[0])) : std::nullopt;
 }
-
-} // namespace
 
 NodeId gather_or_view(Builder &b, NodeId table, NodeId index, int64_t batch) {
   const Type t = b.type(table), i = b.type(index);
   auto form = affine(b.function(), index);
   if (!form) return b.gather(table, index, batch);
-  int64_t along = -1; // the one axis of the index that it varies along
-  for (int64_t k = 0; k < i.rank(); ++k) {
-    if (form->coefficients[k] == 0 || i.dims[k] == Extent{}) continue;
-    if (along >= 0 || k < batch || i.dims[k].batch) return b.gather(table, index, batch);
-    along = k;
+  // The table's axes are those of the batch, the one that is indexed, and the rest; the result has the index's axes and the rest.
+  IndexMap map;
+  for (int64_t k = 0; k < batch; ++k) map.axes.push_back({0, {{static_cast<int>(k), 1}}});
+  IndexMap::Axis chosen{form->constant, {}};
+  for (int k = 0; k < i.rank(); ++k) {
+    if (i.dims[k] == Extent{}) form->coefficients[k] = 0;
+    if (form->coefficients[k] == 0) continue;
+    if (i.dims[k].batch) return b.gather(table, index, batch);
+    chosen.terms.emplace_back(k, form->coefficients[k]);
   }
-  int64_t step = along < 0 ? 1 : form->coefficients[along], count = along < 0 ? 1 : i.dims[along].count;
-  int64_t last = form->constant + (count - 1) * step;
-  if (std::min(form->constant, last) < 0 || std::max(form->constant, last) >= t.dims[batch].count)
-    return b.gather(table, index, batch);
-  NodeId chosen = strided(b, table, batch, form->constant, step, count);
-  if (i.rank() == batch + 1 && along == batch) return chosen;
-  // The chosen axis becomes `along`, or is dropped; the other axes of the index see the same.
+  Interval range = interval(i.dims, form->coefficients);
+  if (form->constant + range.low < 0 || form->constant + range.high >= t.dims[batch].count) return b.gather(table, index, batch);
+  map.axes.push_back(std::move(chosen));
   Shape dims = i.dims;
-  dims.insert(dims.end(), t.dims.begin() + batch + 1, t.dims.end());
-  std::vector<int64_t> axes = all_axes(static_cast<int>(batch));
-  if (along >= 0) {
-    axes.push_back(along);
-  } else {
-    Shape dropped = t.dims;
-    dropped.erase(dropped.begin() + batch);
-    chosen = b.reshape(chosen, dropped);
+  for (int k = static_cast<int>(batch) + 1; k < t.rank(); ++k) {
+    map.axes.push_back({0, {{static_cast<int>(dims.size()), 1}}});
+    dims.push_back(t.dims[k]);
   }
-  for (int64_t k = i.rank(); k < static_cast<int64_t>(dims.size()); ++k) axes.push_back(k);
-  return dims == b.type(chosen).dims ? chosen : b.broadcast(chosen, dims, axes);
+  return view_of(b, table, std::move(map), dims);
 }
 
 } // namespace nnc::ir

@@ -93,6 +93,16 @@ struct GatherAttributes {
   }
 };
 
+/// `window(x)`: x's axis k is read at constant[k] + Σ_j coefficient[k·rank + j]·(axis j of the result), rank being that of the result. `window_add` is its
+/// adjoint: the element i of its operand is added at that place for i, rank being that of the operand.
+struct WindowAttributes {
+  std::vector<int64_t> constant, coefficient;
+  template <typename V> void fields(V &&v) {
+    v("constant", constant);
+    v("coefficient", coefficient);
+  }
+};
+
 /// `random_bits`: the hash of the chain of (function, ordinal of the call in it), and which of Philox's four words.
 struct RandomAttributes {
   uint64_t path = 0;
@@ -136,9 +146,9 @@ struct PartAttributes {
   template <typename V> void fields(V &&v) { v("number", number); }
 };
 
-using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes,
-                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, RandomAttributes, ScanAttributes, CustomAttributes,
-                                PartAttributes>;
+using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes, SliceAttributes,
+                                PadAttributes, DotAttributes, GatherAttributes, WindowAttributes, RandomAttributes, ScanAttributes,
+                                CustomAttributes, PartAttributes>;
 
 /// Calls visitor(name, field) for each field.
 template <typename V> void for_fields(const Attributes &attributes, V &&visitor) {

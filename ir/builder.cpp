@@ -93,6 +93,16 @@ NodeId Builder::reverse(NodeId a, std::vector<int64_t> axes) {
   return add_node(Op::reverse, {a}, AxesAttributes{std::move(axes)});
 }
 
+NodeId Builder::window(NodeId a, WindowAttributes attributes, Shape dims) {
+  Type result{type(a).elem, std::move(dims)};
+  return add_node(Op::window, {a}, std::move(attributes), &result);
+}
+
+NodeId Builder::window_add(NodeId a, WindowAttributes attributes, Shape dims) {
+  Type result{type(a).elem, std::move(dims)};
+  return add_node(Op::window_add, {a}, std::move(attributes), &result);
+}
+
 NodeId Builder::pad(NodeId a, std::vector<int64_t> before, std::vector<int64_t> after, std::vector<int64_t> between) {
   return add_node(Op::pad, {a}, PadAttributes{std::move(before), std::move(after), std::move(between)});
 }

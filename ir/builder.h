@@ -58,6 +58,8 @@ public:
   NodeId transpose(NodeId, std::vector<int64_t> permutation);
   NodeId slice(NodeId, std::vector<int64_t> start, std::vector<int64_t> limit, std::vector<int64_t> stride);
   NodeId reverse(NodeId, std::vector<int64_t> axes);
+  NodeId window(NodeId, WindowAttributes, Shape result);
+  NodeId window_add(NodeId, WindowAttributes, Shape result);
   NodeId pad(NodeId, std::vector<int64_t> before, std::vector<int64_t> after, std::vector<int64_t> between);
   NodeId concatenate(std::vector<NodeId>, int64_t axis);
 

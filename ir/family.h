@@ -44,6 +44,12 @@ std::vector<int64_t> inverse(const std::vector<int64_t> &permutation);
 /// 0, 1, …, rank - 1.
 std::vector<int64_t> all_axes(int rank);
 
+/// The lowest and highest value of Σ_j coefficient[j]·i_j for 0 ≤ i_j < dims[j]; an axis of c·B must have the coefficient 0.
+struct Interval {
+  int64_t low = 0, high = 0;
+};
+Interval interval(const Shape &dims, std::span<const int64_t> coefficients);
+
 // Batching rules.
 
 /// `dims` with `first` in front.

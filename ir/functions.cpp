@@ -63,6 +63,28 @@ std::vector<bool> reached_from(const Function &function, const std::vector<bool>
   return reached;
 }
 
+std::vector<bool> operands_of_part(const Node &scan, int64_t number, Op except) {
+  const auto &attributes = std::get<ScanAttributes>(scan.attributes);
+  const Function &body = *attributes.body;
+  std::vector<bool> wanted(body.outputs.size(), false), used(body.inputs.size(), false);
+  wanted[number] = true;
+  for (bool changed = true; changed;) {
+    std::vector<bool> needed(body.nodes.size(), false);
+    for (size_t i = 0; i < wanted.size(); ++i)
+      if (wanted[i]) needed[body.outputs[i].node] = true;
+    for (NodeId id = static_cast<NodeId>(body.nodes.size()); id-- > 0;)
+      if (needed[id] && body[id].op != except)
+        for (NodeId operand : body[id].operands) needed[operand] = true;
+    changed = false;
+    for (size_t i = 0; i < body.inputs.size(); ++i) {
+      used[i] = needed[body.inputs[i].node];
+      if (i < static_cast<size_t>(attributes.carries) && used[i] && !wanted[i]) wanted[i] = changed = true;
+    }
+  }
+  if (number < attributes.carries) used[number] = true; // its first value
+  return used;
+}
+
 void spread_over_turns(const ScanAttributes &scan, std::vector<bool> &marked, bool by_gradient) {
   for (bool changed = true; changed;) {
     changed = false;

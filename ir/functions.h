@@ -20,6 +20,9 @@ void change_bodies(Function &function, const std::function<Function(const Functi
 /// Per node of `function` whether one of the marked inputs reaches it. `by_gradient`: only along ways that a gradient flows through.
 std::vector<bool> reached_from(const Function &function, const std::vector<bool> &marked, bool by_gradient);
 
+/// The operands of a scan that result `number` is computed from in some turn, but for ways through operations `except`.
+std::vector<bool> operands_of_part(const Node &scan, int64_t number, Op except);
+
 /// Marks, beside the marked inputs of a scan's body, the carried values that become marked in some turn.
 void spread_over_turns(const ScanAttributes &, std::vector<bool> &marked, bool by_gradient);
 

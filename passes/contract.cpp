@@ -1,6 +1,7 @@
 // Sums of products are contractions: Σ_k a[…k…]·b[…k…] becomes a dot, also where differentiation or index notation made it. By rule 19
 // of SEMANTICS a zmul under a sum counts as a product.
 
+#include "passes/contract.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -154,10 +155,43 @@ private:
     return result;
   }
 
+  /// Axes that one operand is to be repeated along. The result has the axes of both operands first, then those of one, then those of the other; where its
+  /// order is another, as in y[b, o, i, j] = Σ w[o, …]·x[b, …, i, j], the outer axes of one can be taken for axes of both. That costs no memory, and is
+  /// done where what is left is a product of decent size, or a convolution, which reads its window over and over.
+  Axes repeated(NodeId left, const Axes &left_axes, NodeId right, const Axes &right_axes) const {
+    Axes kept = other_axes(reduced, static_cast<int>(dims.size()));
+    auto side = [&](int64_t axis) { return holds(left_axes, axis) - holds(right_axes, axis); }; // 0: both
+    Axes rest = picked(kept, [&](int64_t axis) { return side(axis) != 0; });
+    size_t batch = kept.size() - rest.size(), changes = 0;
+    for (size_t i = 0; i + 1 < rest.size(); ++i) changes += side(rest[i]) != side(rest[i + 1]);
+    if (changes <= 1 && std::equal(rest.begin(), rest.end(), kept.begin() + batch)) return {};
+    size_t first = kept.size(); // of the axes that stay of one operand
+    for (int turns = 0; first > 0 && side(kept[first - 1]) != 0; --first)
+      if (first < kept.size() && side(kept[first - 1]) != side(kept[first]) && ++turns > 1) break;
+    Axes promoted = picked(Axes(kept.begin(), kept.begin() + first), [&](int64_t axis) { return side(axis) != 0; });
+    int64_t stays[2] = {1, 1};
+    for (size_t i = first; i < kept.size(); ++i) stays[side(kept[i]) > 0] *= dims[kept[i]].batch ? 1 : dims[kept[i]].count;
+    bool both = stays[0] > 1 && stays[1] > 1;
+    bool is_window = b.function()[left].op == Op::window || b.function()[right].op == Op::window;
+    return both && (is_window || std::max(stays[0], stays[1]) >= 64) ? promoted : Axes{};
+  }
+
+  void repeat(NodeId &node, Axes &axes, int64_t axis) {
+    if (holds(axes, axis)) return;
+    Axes more = axes;
+    more.insert(std::upper_bound(more.begin(), more.end(), axis), axis);
+    node = spread({node, axes, Role::plain}, more);
+    axes = std::move(more);
+  }
+
   NodeId finish() {
     NodeId left = product_of(groups[0]), right = product_of(groups[1]);
     Axes left_axes = groups[0][0].axes, right_axes = groups[1][0].axes;
     auto summed = [&](int64_t axis) { return holds(reduced, axis); };
+    for (int64_t axis : repeated(left, left_axes, right, right_axes)) {
+      repeat(left, left_axes, axis);
+      repeat(right, right_axes, axis);
+    }
     Axes batch = picked(left_axes, [&](int64_t axis) { return !summed(axis) && holds(right_axes, axis); });
     auto order = [&] { // the product's axes as the dot gives them
       Axes axes = batch;
@@ -202,21 +236,56 @@ NodeId sum_of_product(Builder &b, NodeId id) {
   return Contraction(b, product, axes).build();
 }
 
-/// Σ over batch axes of a dot contracts them, too.
+/// Σ over batch axes of a dot, whatever the order of its axes, contracts them, too: in the order of the left operand's axes.
 NodeId sum_of_dots(Builder &b, NodeId id) {
   const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
   NodeId dot = b.function()[id].operands[0];
-  if (kind != ReduceKind::add || axes.empty() || b.function()[dot].op != Op::dot) return no_node;
-  auto d = attributes<DotAttributes>(b.function(), dot);
-  if (axes.back() >= static_cast<int64_t>(d.left_batch.size())) return no_node;
-  for (size_t i = axes.size(); i-- > 0;) {
-    for (auto [batch, contract] : {std::pair{&d.left_batch, &d.left_contract}, std::pair{&d.right_batch, &d.right_contract}}) {
-      contract->insert(contract->begin(), (*batch)[axes[i]]);
-      batch->erase(batch->begin() + axes[i]);
-    }
+  Axes order = all_axes(b.type(dot).rank()); // of the dot, as they are summed
+  if (b.function()[dot].op == Op::transpose) {
+    order = attributes<AxesAttributes>(b.function(), dot).axes;
+    dot = b.function()[dot].operands[0];
   }
+  if (kind != ReduceKind::add || axes.empty() || b.function()[dot].op != Op::dot) return no_node;
+  const auto d = attributes<DotAttributes>(b.function(), dot);
+  Axes summed, kept;
+  for (size_t k = 0; k < order.size(); ++k) (holds(axes, static_cast<int64_t>(k)) ? summed : kept).push_back(order[k]);
+  if (*std::max_element(summed.begin(), summed.end()) >= static_cast<int64_t>(d.left_batch.size())) return no_node;
+
+  std::vector<std::pair<int64_t, int64_t>> contracted; // left, right
+  for (size_t i = 0; i < d.left_contract.size(); ++i) contracted.emplace_back(d.left_contract[i], d.right_contract[i]);
+  DotAttributes made;
+  for (size_t i = 0; i < d.left_batch.size(); ++i) {
+    if (holds(summed, static_cast<int64_t>(i))) {
+      contracted.emplace_back(d.left_batch[i], d.right_batch[i]);
+      continue;
+    }
+    made.left_batch.push_back(d.left_batch[i]), made.right_batch.push_back(d.right_batch[i]);
+  }
+  std::sort(contracted.begin(), contracted.end());
+  for (auto [left, right] : contracted) made.left_contract.push_back(left), made.right_contract.push_back(right);
   const std::vector<NodeId> operands = b.function()[dot].operands;
-  return b.dot(operands[0], operands[1], d);
+  NodeId sum = b.dot(operands[0], operands[1], made);
+  Axes left = kept; // axes of the first dot that the second has, in its order
+  std::sort(left.begin(), left.end());
+  return left == kept ? sum : b.transpose(sum, positions(kept, left));
+}
+
+/// Σ over batch axes of a scatter_add: they are more axes of its index.
+NodeId sum_of_scatters(Builder &b, NodeId id) {
+  const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
+  const NodeId scatter = b.function()[id].operands[0];
+  if (kind != ReduceKind::add || axes.empty() || b.function()[scatter].op != Op::scatter_add) return no_node;
+  const auto [batch, size] = attributes<GatherAttributes>(b.function(), scatter);
+  if (axes.back() >= batch) return no_node;
+  const std::vector<NodeId> operands = b.function()[scatter].operands;
+  auto moved = [&](NodeId x) { // the batch axes that stay, those that are summed, the rest
+    Axes order = picked(all_axes(static_cast<int>(batch)), [&](int64_t axis) { return !holds(axes, axis); });
+    order.insert(order.end(), axes.begin(), axes.end());
+    for (int64_t axis = batch; axis < b.type(x).rank(); ++axis) order.push_back(axis);
+    return std::is_sorted(order.begin(), order.end()) ? x : b.transpose(x, order);
+  };
+  const NodeId index = moved(operands[0]), updates = moved(operands[1]);
+  return b.scatter_add(index, updates, batch - static_cast<int64_t>(axes.size()), size);
 }
 
 /// A dot that contracts nothing is a product of broadcasts, which fuses, and which a sum around it may contract.
@@ -244,6 +313,8 @@ constexpr Rule rules[] = {
     {Op::dot, "outer product", outer_product},
     {Op::reduce, "sum of a product", sum_of_product},
     {Op::reduce, "sum of dots", sum_of_dots},
+    {Op::reduce, "sum of scatters", sum_of_scatters},
+    {Op::window_add, "sum of windows", sum_of_windows},
 };
 
 } // namespace

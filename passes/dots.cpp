@@ -68,7 +68,37 @@ NodeId transpose_of_dot(Builder &b, NodeId id) {
   return b.dot(operands[1], operands[0], {result.right_batch, result.left_batch, result.right_contract, result.left_contract});
 }
 
+/// slice(dot(x, y)) as a dot of slices, where a window is sliced, which costs nothing: the margin of a padded image has no gradient to be computed.
+NodeId slice_of_dot(Builder &b, NodeId id) {
+  NodeId dot = b.function()[id].operands[0];
+  if (b.function()[dot].op != Op::dot) return no_node;
+  const auto s = attributes<SliceAttributes>(b.function(), id);
+  const auto d = attributes<DotAttributes>(b.function(), dot);
+  std::vector<NodeId> operands = b.function()[dot].operands;
+  size_t next = d.left_batch.size();
+  SliceAttributes own[2];
+  bool changed[2];
+  for (size_t i : {0, 1}) {
+    const Axes &batch = i == 0 ? d.left_batch : d.right_batch, &contract = i == 0 ? d.left_contract : d.right_contract;
+    const Shape dims = b.type(operands[i]).dims;
+    for (const Extent &extent : dims)
+      own[i].start.push_back(0), own[i].limit.push_back(extent.batch ? 0 : extent.count), own[i].stride.push_back(1);
+    auto take = [&](int64_t axis, size_t from) {
+      own[i].start[axis] = s.start[from], own[i].limit[axis] = s.limit[from], own[i].stride[axis] = s.stride[from];
+    };
+    const SliceAttributes whole = own[i];
+    for (size_t k = 0; k < batch.size(); ++k) take(batch[k], k);
+    for (int64_t axis : free_axes(batch, contract, static_cast<int>(dims.size()))) take(axis, next++);
+    changed[i] = !equal(Attributes{whole}, Attributes{own[i]});
+    if (changed[i] && b.function()[operands[i]].op != Op::window) return no_node;
+  }
+  for (size_t i : {0, 1})
+    if (changed[i]) operands[i] = b.slice(operands[i], own[i].start, own[i].limit, own[i].stride);
+  return b.dot(operands[0], operands[1], d);
+}
+
 constexpr Rule rules[] = {
+    {Op::slice, "of dot", slice_of_dot},
     {Op::dot, "of transpose", dot_of_transpose},
     {Op::transpose, "of dot", transpose_of_dot},
 };

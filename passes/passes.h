@@ -5,6 +5,7 @@
 
 namespace nnc::passes {
 
+ir::Function loops(ir::Function);
 ir::Function simplify(ir::Function);
 ir::Function fold(ir::Function);
 ir::Function cse(ir::Function);

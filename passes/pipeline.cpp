@@ -12,6 +12,7 @@
 namespace nnc::passes {
 
 static constexpr Pass order[] = {
+    {"loops", "what a turn does not need of those before it leaves its loop; first, so that the rest sees what has left", loops},
     {"simplify", "identities of arithmetic and views; work that is the same along an axis is done once", simplify},
     {"fold", "operations on constants", fold},
     {"cse", "equal operations on equal operands become one; before contract, so that shared factors are seen as one", cse},

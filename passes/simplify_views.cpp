@@ -188,6 +188,60 @@ NodeId extreme_twice(Builder &b, NodeId id) {
   return b.reduce(kind, operand(b, inner), all);
 }
 
+// Windows.
+
+bool is_moving(Builder &b, NodeId id) { return is(b, id, Op::transpose) || is(b, id, Op::slice) || is(b, id, Op::reverse); }
+
+/// One view of what the operand is a view of.
+NodeId view_of_view(Builder &b, NodeId id) {
+  NodeId inner = operand(b, id);
+  IndexMap map = composed(*view_map(b.function(), inner), *view_map(b.function(), id));
+  return view_of(b, operand(b, inner), std::move(map), dims_of(b, id));
+}
+
+NodeId window_of_view(Builder &b, NodeId id) {
+  NodeId inner = operand(b, id);
+  bool view = is_moving(b, inner) || is(b, inner, Op::window) || is(b, inner, Op::broadcast);
+  return view && view_map(b.function(), inner) ? view_of_view(b, id) : no_node;
+}
+
+NodeId view_of_window(Builder &b, NodeId id) {
+  return is(b, operand(b, id), Op::window) && view_map(b.function(), id) ? view_of_view(b, id) : no_node;
+}
+
+/// What is spread and moved, then spread again: the operand's elements have one place each. A transpose, a reversal or a pad moves.
+NodeId spread_twice(Builder &b, NodeId id) {
+  NodeId inner = operand(b, id);
+  const size_t rank = b.type(inner).dims.size();
+  IndexMap places; // in `inner`, of an index of its operand
+  places.axes.resize(rank);
+  for (size_t k = 0; k < rank; ++k) places.axes[k] = {0, {{static_cast<int>(k), 1}}};
+  if (is(b, inner, Op::window_add)) {
+    places = index_map(attributes<WindowAttributes>(b.function(), inner), b.type(operand(b, inner)).dims.size());
+  } else if (is(b, inner, Op::transpose)) {
+    const Axes order = axes_of(b, inner);
+    for (size_t k = 0; k < rank; ++k) places.axes[k].terms[0].first = static_cast<int>(order[k]);
+  } else if (is(b, inner, Op::pad)) {
+    const auto p = attributes<PadAttributes>(b.function(), inner);
+    for (size_t k = 0; k < rank; ++k) places.axes[k] = {p.before[k], {{static_cast<int>(k), p.between[k] + 1}}};
+  } else {
+    return no_node;
+  }
+  const IndexMap map = composed(index_map(attributes<WindowAttributes>(b.function(), id), rank), places);
+  const size_t count = b.type(operand(b, inner)).dims.size();
+  return b.window_add(operand(b, inner), window_attributes(map, count), dims_of(b, id));
+}
+
+NodeId transpose_of_spread(Builder &b, NodeId id) {
+  NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::window_add)) return no_node;
+  const size_t rank = b.type(operand(b, inner)).dims.size();
+  const IndexMap from = index_map(attributes<WindowAttributes>(b.function(), inner), rank);
+  IndexMap map;
+  for (int64_t axis : axes_of(b, id)) map.axes.push_back(from.axes[axis]);
+  return b.window_add(operand(b, inner), window_attributes(map, rank), dims_of(b, id));
+}
+
 NodeId gather_by_affine(Builder &b, NodeId id) {
   const std::vector<NodeId> operands = b.function()[id].operands;
   if (!affine(b.function(), operands[1])) return no_node;
@@ -209,6 +263,12 @@ std::vector<Rule> view_rules() {
       {Op::transpose, "of transpose", transpose_twice},
       {Op::transpose, "of broadcast", transpose_of_broadcast},
       {Op::reverse, "needless", reverse_needless},
+      {Op::window, "of a view", window_of_view},
+      {Op::window_add, "of what moves elements", spread_twice},
+      {Op::transpose, "of a window", view_of_window},
+      {Op::transpose, "of what windows spread", transpose_of_spread},
+      {Op::slice, "of a window", view_of_window},
+      {Op::reverse, "of a window", view_of_window},
       {Op::reduce, "of axes of extent 1", reduce_units},
       {Op::reduce, "of broadcast", reduce_of_broadcast},
       {Op::reduce, "of transpose", reduce_of_transpose},

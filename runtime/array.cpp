@@ -8,6 +8,7 @@
 namespace nnc::runtime {
 namespace {
 
+constexpr size_t most_axes = 16;
 constexpr int64_t block_elements = 1 << 16; // converted at a time
 
 /// Reads exactly `bytes` bytes.
@@ -62,8 +63,7 @@ Memory row_major(const Memory &bytes, const std::vector<int64_t> &shape, int64_t
   return result;
 }
 
-} // namespace
-
+/// Throws Error where an array of this shape cannot lie in what is left of the input.
 void check_promise(const Input &input, std::span<const int64_t> shape, Element element) {
   auto elements = checked_elements(shape);
   auto bytes = elements ? checked_multiply(*elements, element_bytes(element)) : std::nullopt;
@@ -73,7 +73,18 @@ void check_promise(const Input &input, std::span<const int64_t> shape, Element e
          input.path, element_name(element), fmt::join(shape, ", "), input.most_left());
 }
 
-Rows read_array(Input &input, const ArrayHeader &header, Stored stored) {
+} // namespace
+
+void check_header(const Input &input, const ArrayHeader &header, const char *format) {
+  if (header.shape.empty()) fail("{}: the array is a single number; the examples must be its first axis", input.path);
+  if (header.shape.size() > most_axes)
+    fail("{}: the {} array has {} axes, more than {}", input.path, format, header.shape.size(), most_axes);
+  check_promise(input, header.shape, header.element);
+  for (int64_t extent : header.shape)
+    if (extent == 0) fail("{}: the array is empty: its shape is [{}]", input.path, fmt::join(header.shape, ", "));
+}
+
+Rows read_array(Input &input, const ArrayHeader &header, Stored stored, bool more) {
   check_promise(input, header.shape, header.element);
   Rows rows;
   rows.path = input.path;
@@ -84,16 +95,9 @@ Rows read_array(Input &input, const ArrayHeader &header, Stored stored) {
   rows.bytes = Memory(checked_multiply(elements_of(header.shape), size).value_or(-1), "data");
   read_elements(input, header, rows);
   char extra;
-  if (input.read(&extra, 1) != 0)
+  if (!more && input.read(&extra, 1) != 0)
     fail("{}: the file goes on behind its array of shape [{}]", input.path, fmt::join(header.shape, ", "));
   if (header.column_major) rows.bytes = row_major(rows.bytes, header.shape, size);
-  return rows;
-}
-
-Rows read_array_file(const std::string &path, const std::string &format, Stored stored) {
-  Input input(path);
-  Rows rows = read_array(input, format == "idx" ? read_idx_header(input) : read_npy_header(input), stored);
-  rows.format = format;
   return rows;
 }
 

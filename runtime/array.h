@@ -20,14 +20,11 @@ struct ArrayHeader {
 ArrayHeader read_idx_header(Input &);
 ArrayHeader read_npy_header(Input &);
 
-/// The elements behind a header, as rows of the stored type. Throws Error where the file is cut off, goes on, or holds a value
-/// that does not fit.
-Rows read_array(Input &, const ArrayHeader &, Stored);
+/// The elements behind a header, as rows of the stored type. Throws Error where the file is cut off, goes on (unless `more` may follow),
+/// or holds a value that does not fit.
+Rows read_array(Input &, const ArrayHeader &, Stored, bool more = false);
 
-/// Either format: the whole file.
-Rows read_array_file(const std::string &path, const std::string &format, Stored);
-
-/// Throws Error where an array of this shape cannot lie in what is left of the input.
-void check_promise(const Input &, std::span<const int64_t> shape, Element);
+/// Throws Error unless the array has examples, not too many axes, and fits in what is left of the input.
+void check_header(const Input &, const ArrayHeader &, const char *format);
 
 } // namespace nnc::runtime

@@ -24,19 +24,10 @@ constexpr struct {
   Element element;
 } npy_types[] = {{"b1", Element::boolean}, {"u1", Element::u8},  {"i1", Element::i8},  {"u2", Element::u16},
                  {"i2", Element::i16},     {"u4", Element::u32}, {"i4", Element::i32}, {"u8", Element::u64},
-                 {"i8", Element::i64},     {"f4", Element::f32}, {"f8", Element::f64}};
+                 {"i8", Element::i64},     {"f2", Element::f16}, {"f4", Element::f32}, {"f8", Element::f64}};
 
 void read_header(Input &input, void *to, size_t bytes, const char *format) {
   if (input.read(to, bytes) < bytes) fail("{}: the file is cut off within its {} header", input.path, format);
-}
-
-void check_header(Input &input, const ArrayHeader &header, const char *format) {
-  if (header.shape.empty()) fail("{}: the array is a single number; the examples must be its first axis", input.path);
-  if (header.shape.size() > most_axes)
-    fail("{}: the {} array has {} axes, more than {}", input.path, format, header.shape.size(), most_axes);
-  check_promise(input, header.shape, header.element);
-  for (int64_t extent : header.shape)
-    if (extent == 0) fail("{}: the array is empty: its shape is [{}]", input.path, fmt::join(header.shape, ", "));
 }
 
 /// The dictionary of an npy header, a Python literal: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
@@ -115,7 +106,7 @@ private:
         return;
       }
     if (text.starts_with("|O")) fail("{}: npy array of Python objects; save numbers, such as with .astype(\"float32\")", path);
-    fail("{}: npy array of `{}`; whole numbers of 8 to 64 bits, f4, f8 and bool can be read", path, shown(text));
+    fail("{}: npy array of `{}`; whole numbers of 8 to 64 bits, f2, f4, f8 and bool can be read", path, shown(text));
   }
   void shape() {
     expect("(");

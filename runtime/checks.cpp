@@ -54,7 +54,7 @@ void check_rows(Model &model, const Dataset &data, const std::vector<bool> &rele
     call.batch = std::min(batch, longest - first);
     for (size_t clause = 0; clause < rows.size(); clause++) // a shorter clause goes round: what is seen twice is ignored
       for (int64_t i = 0, count = std::max<int64_t>(data.count(static_cast<int>(clause)), 1); i < call.batch; i++)
-        rows[clause][static_cast<size_t>(i)] = static_cast<int32_t>((first + i) % count);
+        rows[clause][static_cast<size_t>(i)] = static_cast<int32_t>((first + i) % count * data.spacing(static_cast<int>(clause)));
     call.sources = data.pointers();
     call.rows = row_pointers.data();
     call.outputs = outputs.data();

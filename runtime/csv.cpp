@@ -3,6 +3,7 @@
 #include "runtime/csv.h"
 #include "runtime/error.h"
 #include "runtime/size.h"
+#include "runtime/text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -107,7 +108,7 @@ Rows read_csv(const std::string &path, const Source &source) {
   return rows;
 }
 
-std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column) {
+std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column, size_t most) {
   Input input(path);
   CsvRecords records(input);
   CsvStart start = start_csv(records, path, header);
@@ -116,7 +117,12 @@ std::vector<std::string> csv_texts(const std::string &path, std::optional<int> h
     if (column < 0 || static_cast<size_t>(column) >= start.cells.size())
       fail("{}:{}: there is no column {}", path, records.line(), column + 1);
     std::string_view cell = start.cells[static_cast<size_t>(column)];
-    if (!values.contains(cell)) values.emplace(cell);
+    if (!values.contains(cell)) {
+      if (!is_utf8(cell)) records.fault(static_cast<size_t>(column), fmt::format("`{}` is not UTF-8", shown(cell)));
+      values.emplace(cell);
+    }
+    if (values.size() > most)
+      records.fault(static_cast<size_t>(column), fmt::format("the column has more than {} different texts", most));
   } while (records.next(start.cells));
   return {values.begin(), values.end()};
 }

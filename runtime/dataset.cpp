@@ -1,9 +1,7 @@
 #include "runtime/dataset.h"
 
-#include "runtime/array.h"
-#include "runtime/csv.h"
 #include "runtime/error.h"
-#include "runtime/probe.h"
+#include "runtime/format.h"
 #include "runtime/size.h"
 
 #include <algorithm>
@@ -11,10 +9,6 @@
 
 namespace nnc::runtime {
 namespace {
-
-std::string shape_text(const std::vector<int64_t> &shape) {
-  return shape.empty() ? "numbers" : fmt::format("rows of shape [{}]", fmt::join(shape, ", "));
-}
 
 /// Whether `--data NAME=` means the source: by its name, or by its block's where that has one file.
 bool is_named(const Source &source, const std::string &name, const Description &about) {
@@ -24,23 +18,18 @@ bool is_named(const Source &source, const std::string &name, const Description &
   return in_block(source) && std::count_if(about.sources.begin(), about.sources.end(), in_block) == 1;
 }
 
+/// Elements from the start of one row to that of the next, as compiled code finds them.
+int64_t step_of(const Source &source) {
+  return source.window > 0 ? elements_of(source.row) / source.window : elements_of(source.row);
+}
+
 Rows read_source(const Source &source, const Description &about, const std::map<std::string, std::string> &paths) {
   if (source.format == "list") return rows_of_list(source);
   auto given = std::find_if(paths.begin(), paths.end(), [&](const auto &path) { return is_named(source, path.first, about); });
   std::string path = given != paths.end()
                          ? given->second
                          : find_file(source.path, source.directory, fmt::format("; --data {}=PATH names another", source.name));
-  Rows rows;
-  if (source.format == "csv")
-    rows = read_csv(path, source);
-  else if (source.format == "idx" || source.format == "npy")
-    rows = read_array_file(path, source.format, source.stored);
-  else
-    throw Error(exit_defect, fmt::format("the runtime has no reader for the format `{}`", source.format));
-  rows.name = source.name;
-  if (rows.row != source.row)
-    fail("{}: the file holds {}, but the model was compiled for {}", path, shape_text(rows.row), shape_text(source.row));
-  return rows;
+  return read_rows(path, source);
 }
 
 void check_names(const Description &about, const std::map<std::string, std::string> &paths) {
@@ -60,12 +49,13 @@ void check_names(const Description &about, const std::map<std::string, std::stri
 Rows rows_of_list(const Source &source) {
   Rows rows;
   rows.name = source.name, rows.format = "list", rows.row = source.row, rows.stored = source.stored;
-  auto total = static_cast<int64_t>(source.values.size()), width = elements_of(source.row);
+  if (source.window > 0) rows.row.erase(rows.row.begin());
+  auto total = static_cast<int64_t>(source.values.size()), width = elements_of(rows.row);
   rows.count = total / width;
   rows.bytes = Memory(total * static_cast<int64_t>(stored_bytes(source.stored)), "data");
   if (auto fault = convert(source.values.data(), Element::f64, false, total, source.stored, rows.bytes.data()))
     fail("{}: {}", place_of(rows, fault->index / width, fault->index % width), fault->reason);
-  return rows;
+  return source.window > 0 ? windows_of(std::move(rows), source.window) : std::move(rows);
 }
 
 Dataset::Dataset(const Description &about, const std::map<std::string, std::string> &paths, const std::vector<bool> &needed) {
@@ -86,25 +76,48 @@ Dataset::Dataset(const Description &about, const std::map<std::string, std::stri
     }
     counts.push_back(first ? first->count : 0);
   }
+  spacings.assign(about.data.size(), 1);
   fill_gaps(about);
 }
 
 Dataset::Dataset(const Description &about, std::vector<Rows> given, int64_t count)
-    : rows(std::move(given)), counts(about.data.size(), count) {
+    : rows(std::move(given)), counts(about.data.size(), count), spacings(about.data.size(), 1) {
+  spread(about);
   fill_gaps(about);
+}
+
+void Dataset::spread(const Description &about) {
+  for (size_t clause = 0; clause < about.data.size(); clause++) {
+    int64_t &spacing = spacings[clause];
+    for (int index : about.data[clause].sources)
+      if (const Rows &given = rows[static_cast<size_t>(index)]; given.count > 0 && given.step == 0)
+        spacing = std::max(spacing, about.sources[static_cast<size_t>(index)].window);
+    if (spacing == 1) continue;
+    for (int index : about.data[clause].sources) {
+      Rows &given = rows[static_cast<size_t>(index)];
+      if (given.count == 0) continue;
+      int64_t size = static_cast<int64_t>(stored_bytes(given.stored)), row = elements_of(given.row) * size;
+      auto apart = checked_multiply(spacing, step_of(about.sources[static_cast<size_t>(index)]) * size);
+      auto total = apart ? checked_multiply(*apart, given.count) : std::nullopt;
+      Memory apart_rows(total ? *total + row : -1, "data");
+      for (int64_t i = 0; i < given.count; i++) std::copy_n(given.bytes.data() + i * row, row, apart_rows.data() + i * *apart);
+      given.bytes = std::move(apart_rows);
+    }
+  }
 }
 
 void Dataset::fill_gaps(const Description &about) {
   for (size_t clause = 0; clause < counts.size(); clause++) {
-    if (counts[clause] > std::numeric_limits<int32_t>::max())
-      fail("`data {}` has {} examples, more than {}", about.data[clause].name, counts[clause],
-           std::numeric_limits<int32_t>::max());
+    constexpr int64_t most = std::numeric_limits<int32_t>::max();
+    if (counts[clause] > most / spacings[clause])
+      fail("`data {}` has {} examples, more than {}", about.data[clause].name, counts[clause], most / spacings[clause]);
     for (int index : about.data[clause].sources) {
       Rows &source = rows[static_cast<size_t>(index)];
       if (source.count > 0) continue;
       const Source &expected = about.sources[static_cast<size_t>(index)];
-      auto bytes =
-          checked_multiply(elements_of(expected.row) * static_cast<int64_t>(stored_bytes(expected.stored)), counts[clause]);
+      auto steps = checked_multiply(counts[clause], spacings[clause] * step_of(expected));
+      auto elements = steps ? checked_add(*steps, elements_of(expected.row)) : std::nullopt;
+      auto bytes = elements ? checked_multiply(*elements, static_cast<int64_t>(stored_bytes(expected.stored))) : std::nullopt;
       source.row = expected.row, source.stored = expected.stored, source.name = expected.name;
       source.bytes = Memory(bytes.value_or(-1), "data");
     }

@@ -29,8 +29,9 @@ template <class Visit> void members(Alphabet &a, Visit visit) { visit("column", 
 
 template <class Visit> void members(Source &s, Visit visit) {
   visit("name", s.name), visit("format", s.format), visit("path", s.path), visit("directory", s.directory);
-  visit("header", s.header), visit("stored", s.stored), visit("row", s.row), visit("values", s.values);
-  visit("used", s.used), visit("alphabets", s.alphabets);
+  visit("header", s.header), visit("key", s.key), visit("window", s.window), visit("stored", s.stored), visit("row", s.row);
+  visit("values", s.values), visit("used", s.used), visit("alphabets", s.alphabets), visit("names", s.names);
+  visit("limit", s.limit);
 }
 
 template <class Visit> void members(Check &c, Visit visit) {
@@ -48,6 +49,10 @@ template <class Visit> void members(Prediction &p, Visit visit) {
 }
 
 template <class Visit> void members(Setting &s, Visit visit) { visit("name", s.name), visit("value", s.value); }
+
+template <class Visit> void members(Load &l, Visit visit) {
+  visit("file", l.file), visit("tensors", l.tensors), visit("alone", l.alone);
+}
 
 template <class Visit> void members(Description &d, Visit visit) {
   visit("version", d.version), visit("nnc", d.nnc), visit("model", d.model), visit("file", d.file);

@@ -33,16 +33,20 @@ struct Alphabet {
 /// One file or literal list, rows in front.
 struct Source {
   std::string name;          // what `--data NAME=` may say: `block.field` or `block`
-  std::string format;        // "csv", "idx", "npy", "list"
+  std::string format;        // the name of a record of runtime/format.h, or "list"
   std::string path;          // as written in the .nn file
   std::string directory;     // of the .nn file, absolute; the program looks there, then beside itself
   std::optional<int> header; // csv: number of heading lines; absent: found out
+  std::string key;           // npz, safetensors: the array's name
+  int64_t window = 0;        // not 0: an example is this many rows of the file that follow each other, which `row` has in front
   Stored stored =
       Stored::f32; // the element type in memory that the generated code reads; a file of another type is converted (checked)
   std::vector<int64_t> row;        // shape of one row: [65] for a csv of 65 columns, [28, 28] for images, [] for numbers
   std::vector<double> values;      // "list": all rows
   std::vector<int> used;           // csv: the columns that are read; empty: all (a text column that is not used is no error)
   std::vector<Alphabet> alphabets; // csv: the columns of text
+  std::vector<std::string> names;  // chars, lines: the character that each value means, sorted by code point
+  int64_t limit = 0;               // not 0: every value is whole and below it
 };
 
 /// A field whose values must be whole and in [0, limit): checked over all rows before anything runs.
@@ -77,6 +81,13 @@ struct Setting {
   double value = 0;
 };
 
+/// One `load` clause.
+struct Load {
+  std::string file;
+  std::vector<int> tensors;       // `into`: indices into `tensors`; empty: all that are saved, and the file has no others
+  std::vector<std::string> alone; // for each of these its name in a file of the one instance, saved where no other was made
+};
+
 /// Bytes of scratch: a + b·B + c·B².
 using Bytes = std::array<int64_t, 3>;
 
@@ -104,7 +115,7 @@ struct Description {
   int64_t batch = 32, epochs = 10, steps = 0; // steps 0: `epochs` counts
   uint64_t seed = 0;
   bool shuffle = true;
-  std::vector<std::string> load; // files of `load` clauses (whole instances)
+  std::vector<Load> load;
 };
 
 std::string to_json(const Description &);

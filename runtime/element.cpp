@@ -3,6 +3,7 @@
 #include "runtime/error.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,10 +19,29 @@ constexpr struct {
   int64_t bytes;
   Stored natural;
 } table[] = {
-    {Element::boolean, "bool", 1, Stored::u8}, {Element::u8, "u8", 1, Stored::u8},    {Element::i8, "i8", 1, Stored::i32},
-    {Element::u16, "u16", 2, Stored::i32},     {Element::i16, "i16", 2, Stored::i32}, {Element::u32, "u32", 4, Stored::f64},
-    {Element::i32, "i32", 4, Stored::i32},     {Element::u64, "u64", 8, Stored::f64}, {Element::i64, "i64", 8, Stored::f64},
-    {Element::f32, "f32", 4, Stored::f32},     {Element::f64, "f64", 8, Stored::f64}};
+    {Element::boolean, "bool", 1, Stored::u8}, {Element::u8, "u8", 1, Stored::u8},      {Element::i8, "i8", 1, Stored::i32},
+    {Element::u16, "u16", 2, Stored::i32},     {Element::i16, "i16", 2, Stored::i32},   {Element::u32, "u32", 4, Stored::f64},
+    {Element::i32, "i32", 4, Stored::i32},     {Element::u64, "u64", 8, Stored::f64},   {Element::i64, "i64", 8, Stored::f64},
+    {Element::f16, "f16", 2, Stored::f32},     {Element::bf16, "bf16", 2, Stored::f32}, {Element::f32, "f32", 4, Stored::f32},
+    {Element::f64, "f64", 8, Stored::f64}};
+
+/// The bits of numbers that are computed with as f32, which holds all their values.
+struct Half { // IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction
+  uint16_t bits;
+};
+struct Brain { // bfloat16: the upper half of an f32
+  uint16_t bits;
+};
+
+float decoded(Half half) {
+  const int exponent = half.bits >> 10 & 0x1f, fraction = half.bits & 0x3ff;
+  const float magnitude = exponent == 0x1f ? (fraction ? NAN : INFINITY)
+                          : exponent == 0  ? std::ldexp(static_cast<float>(fraction), -24)
+                                           : std::ldexp(static_cast<float>(fraction | 0x400), exponent - 25);
+  return half.bits & 0x8000 ? -magnitude : magnitude;
+}
+float decoded(Brain brain) { return std::bit_cast<float>(static_cast<uint32_t>(brain.bits) << 16); }
+template <class T> T decoded(T value) { return value; }
 
 template <class T> T load(const unsigned char *from, bool swapped) {
   unsigned char bytes[sizeof(T)];
@@ -65,8 +85,9 @@ template <class From, class To> bool fits(From value) {
 template <class From, class To>
 std::optional<Misfit> convert_all(const unsigned char *from, bool swapped, int64_t count, To *out) {
   for (int64_t i = 0; i < count; i++) {
-    From value = load<From>(from + i * static_cast<int64_t>(sizeof(From)), swapped);
-    if (!fits<From, To>(value)) return Misfit{i, misfit_reason<From, To>(value)};
+    const auto value = decoded(load<From>(from + i * static_cast<int64_t>(sizeof(From)), swapped));
+    using Value = std::remove_const_t<decltype(value)>;
+    if (!fits<Value, To>(value)) return Misfit{i, misfit_reason<Value, To>(value)};
     out[i] = static_cast<To>(value);
   }
   return std::nullopt;
@@ -119,6 +140,8 @@ std::optional<Misfit> convert(const void *from, Element element, bool swapped, i
   case Element::i32: return convert_from<int32_t>(bytes, swapped, count, to, out);
   case Element::u64: return convert_from<uint64_t>(bytes, swapped, count, to, out);
   case Element::i64: return convert_from<int64_t>(bytes, swapped, count, to, out);
+  case Element::f16: return convert_from<Half>(bytes, swapped, count, to, out);
+  case Element::bf16: return convert_from<Brain>(bytes, swapped, count, to, out);
   case Element::f32: return convert_from<float>(bytes, swapped, count, to, out);
   case Element::f64: return convert_from<double>(bytes, swapped, count, to, out);
   }

@@ -8,7 +8,7 @@
 
 namespace nnc::runtime {
 
-enum class Element { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
+enum class Element { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64 };
 
 int64_t element_bytes(Element);
 const char *element_name(Element);

@@ -1,5 +1,7 @@
 #include "runtime/error.h"
 
+#include "runtime/text.h"
+
 namespace nnc::runtime {
 
 std::string shown(std::string_view text) {
@@ -8,8 +10,9 @@ std::string shown(std::string_view text) {
   if (keep < text.size()) // not within a UTF-8 sequence
     while (keep > 0 && (static_cast<unsigned char>(text[keep]) & 0xc0) == 0x80) --keep;
   std::string result(text.substr(0, keep));
+  const bool is_text = is_utf8(result);
   for (char &c : result)
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
+    if (static_cast<unsigned char>(c) < 32 || c == 127 || (!is_text && static_cast<unsigned char>(c) >= 128)) c = '?';
   return keep < text.size() ? result + "..." : result;
 }
 

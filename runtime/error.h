@@ -31,7 +31,7 @@ template <class... T> [[noreturn]] void refuse(fmt::format_string<T...> format, 
   throw Error(exit_usage, fmt::format(format, std::forward<T>(values)...));
 }
 
-/// `text` for a message: at most 40 bytes, control characters as `?`.
+/// `text` for a message: at most 40 bytes, control characters and what is not UTF-8 as `?`.
 std::string shown(std::string_view text);
 
 } // namespace nnc::runtime

@@ -30,6 +30,17 @@ Split split_rows(int64_t rows, double share, uint64_t seed) {
   return split;
 }
 
+std::optional<Split> split_windows(int64_t rows, int64_t window, double share) {
+  const int64_t length = rows + window - 1;
+  if (length < 2 * window) return std::nullopt;
+  auto held_out = std::clamp<int64_t>(std::llround(share * static_cast<double>(length)), window, length - window);
+  const int64_t cut = length - held_out;
+  Split split{std::vector<int32_t>(static_cast<size_t>(cut - window + 1)), std::vector<int32_t>(static_cast<size_t>(rows - cut))};
+  std::iota(split.training.begin(), split.training.end(), 0);
+  std::iota(split.validation.begin(), split.validation.end(), static_cast<int32_t>(cut));
+  return split;
+}
+
 Feed::Feed(std::vector<int32_t> rows, bool shuffle, uint64_t seed, int clause)
     : rows(std::move(rows)), shuffle(shuffle), seed(seed), clause(clause) {}
 

@@ -2,6 +2,7 @@
 // Which rows a step reads: the held-out share, the order of an epoch, and the rounds of the data clauses behind the first.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace nnc::runtime {
@@ -13,6 +14,10 @@ struct Split {
 /// Holds out `share` of the rows (rounded to the nearest number, at least one left for each where the share is not 0 and
 /// there are two rows), chosen by a shuffle that depends on the seed alone.
 Split split_rows(int64_t rows, double share, uint64_t seed);
+
+/// Of `rows` windows over a sequence: holds out those within the last `share` of it. Those across the cut are in neither. Nothing where the
+/// sequence is too short for a window on either side.
+std::optional<Split> split_windows(int64_t rows, int64_t window, double share);
 
 /// The rows of one data clause in the order in which they are drawn. A lap is one pass over all of them, in an order that is a
 /// function of (seed, clause, lap).

@@ -32,8 +32,8 @@ void print_data(const Description &about) {
     fmt::print("data {}\n", clause.name);
     for (int index : clause.sources) {
       const Source &source = about.sources[static_cast<size_t>(index)];
-      fmt::print("  {}  {}  {}  rows {}\n", source.name, source.format, source.path.empty() ? "-" : source.path,
-                 type_text(element_name(element_of(source.stored)), source.row));
+      fmt::print("  {}  {}  {}  {} {}\n", source.name, source.format, source.path.empty() ? "-" : source.path,
+                 source.window > 0 ? "windows" : "rows", type_text(element_name(element_of(source.stored)), source.row));
     }
     for (int index : clause.checks)
       fmt::print("  {}: {}\n", about.checks[static_cast<size_t>(index)].field, about.checks[static_cast<size_t>(index)].type);

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define NNC_MODULE_VERSION 1
+#define NNC_MODULE_VERSION 2
 
 typedef struct nnc_call {
   unsigned char *state; // parameters, states and optimizer states at the offsets that the description gives; 64-byte aligned

@@ -4,9 +4,26 @@
 #include "runtime/feed.h"
 #include "runtime/size.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace nnc::runtime {
+
+namespace {
+
+/// The rows of the first clause, trained on and held out.
+Split split_clause(const Description &about, const Dataset &data, uint64_t seed) {
+  int64_t window = 0; // the longest
+  for (int index : about.data[0].sources) window = std::max(window, about.sources[static_cast<size_t>(index)].window);
+  if (window == 0 || about.validate_share <= 0) return split_rows(data.count(0), about.validate_share, seed);
+  auto split = split_windows(data.count(0), window, about.validate_share);
+  if (!split)
+    fail("`validate {:.4g}%` of `data {}`: its sequence of {} is too short for windows of {} on both sides of the cut",
+         about.validate_share * 100, about.data[0].name, data.count(0) + window - 1, window);
+  return std::move(*split);
+}
+
+} // namespace
 
 Plan make_plan(const Description &about, const Options &options, const Dataset &data) {
   Plan plan;
@@ -16,7 +33,7 @@ Plan make_plan(const Description &about, const Options &options, const Dataset &
   plan.batch = options.batch.value_or(about.batch);
   if (plan.drawn > 0) {
     if (data.count(0) == 0) throw Error(exit_defect, fmt::format("`data {}` has no sources", about.data[0].name));
-    Split split = split_rows(data.count(0), about.validate_share, plan.seed);
+    Split split = split_clause(about, data, plan.seed);
     plan.training = std::move(split.training);
     plan.validation = std::move(split.validation);
     plan.batch = std::min<int64_t>(plan.batch, static_cast<int64_t>(plan.training.size()));

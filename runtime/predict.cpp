@@ -70,7 +70,7 @@ Predictions predict(Model &model, const Options &options) {
     call.batch = std::min(batch, result.count - first);
     for (size_t clause = 0; clause < rows.size(); clause++)
       for (int64_t i = 0, count = std::max<int64_t>(data.count(static_cast<int>(clause)), 1); i < call.batch; i++)
-        rows[clause][static_cast<size_t>(i)] = static_cast<int32_t>((first + i) % count);
+        rows[clause][static_cast<size_t>(i)] = static_cast<int32_t>((first + i) % count * data.spacing(static_cast<int>(clause)));
     for (size_t i = 0; i < outputs.size(); i++) outputs[i] = result.values[i].data() + first * widths[i];
     call.sources = data.pointers();
     call.rows = pointers.empty() ? nullptr : pointers.data();

@@ -1,30 +1,13 @@
 #include "runtime/probe.h"
 
-#include "runtime/array.h"
-#include "runtime/csv.h"
 #include "runtime/error.h"
+#include "runtime/format.h"
 
 #include <climits>
 #include <unistd.h>
 
 namespace nnc::runtime {
 namespace {
-
-void probe_csv(Input &input, std::optional<int> header, Probe &probe) {
-  CsvRecords records(input);
-  CsvStart start = start_csv(records, input.path, header);
-  probe.row = {static_cast<int64_t>(start.cells.size())};
-  probe.headings = start.headings;
-  for (std::string_view cell : start.cells) probe.text.push_back(!is_number(cell));
-}
-
-void probe_array(Input &input, const std::string &format, Probe &probe) {
-  ArrayHeader header = format == "idx" ? read_idx_header(input) : read_npy_header(input);
-  probe.rows = header.shape[0];
-  probe.row.assign(header.shape.begin() + 1, header.shape.end());
-  probe.element = header.element;
-  probe.stored = natural_stored(header.element);
-}
 
 std::string program_directory() {
   char path[PATH_MAX];
@@ -35,14 +18,10 @@ std::string program_directory() {
 
 } // namespace
 
-Probe probe(const std::string &format, const std::string &path, std::optional<int> header) {
+Probe probe(const Source &source, const std::string &path) {
   Probe result;
   try {
-    Input input(path);
-    if (format == "csv")
-      probe_csv(input, header, result);
-    else
-      probe_array(input, format, result);
+    format_named(source.format).probe(path, source, result);
   } catch (const std::exception &error) {
     result.error = error.what();
   }

@@ -12,15 +12,14 @@ struct Probe {
   std::optional<Element> element;    // of the file; absent for csv
   Stored stored = Stored::f32;       // the natural type in memory; csv: f32
   std::vector<std::string> headings; // csv with a heading: the columns' names
-  std::vector<bool> text;            // csv: whether the first row's cell of each column is no number
+  std::vector<bool> text;            // csv: whether each column is of text
+  int64_t limit = 0;                 // not 0: the values are whole and below it
+  std::vector<std::string> names;    // chars, lines: of the values, as Source::names
 };
 
-/// `format` is "csv", "idx" or "npy"; `header` as Source::header. Reads a csv file's first lines, of the others the header, which
-/// is checked against the file's size.
-Probe probe(const std::string &format, const std::string &path, std::optional<int> header = std::nullopt);
-
-/// The sorted different texts of a csv column (from 0); throws Error. Reads the whole file.
-std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column);
+/// Of the file as `source` reads it: its format, header and key. Of a csv file it reads the first lines, of arrays the header, which is checked
+/// against the file's size, of text and bytes all.
+Probe probe(const Source &source, const std::string &path);
 
 /// Where the path of a source or `load` clause is found: itself if absolute, else in `directory` (of the .nn file), else beside
 /// the running program. Throws Error naming the places tried, with `advice` at its end.

@@ -22,9 +22,10 @@ constexpr size_t most_axes = 64;
 constexpr struct {
   Element element;
   const char *name;
-} dtypes[] = {{Element::boolean, "BOOL"}, {Element::u8, "U8"},   {Element::i8, "I8"},   {Element::u16, "U16"},
-              {Element::i16, "I16"},      {Element::u32, "U32"}, {Element::i32, "I32"}, {Element::u64, "U64"},
-              {Element::i64, "I64"},      {Element::f32, "F32"}, {Element::f64, "F64"}};
+} dtypes[] = {{Element::boolean, "BOOL"}, {Element::u8, "U8"},   {Element::i8, "I8"},     {Element::u16, "U16"},
+              {Element::i16, "I16"},      {Element::u32, "U32"}, {Element::i32, "I32"},   {Element::u64, "U64"},
+              {Element::i64, "I64"},      {Element::f16, "F16"}, {Element::bf16, "BF16"}, {Element::f32, "F32"},
+              {Element::f64, "F64"}};
 
 /// One entry of the header.
 struct Entry {
@@ -35,8 +36,8 @@ struct Entry {
 Element element_named(const std::string &path, const std::string &tensor, const std::string &dtype) {
   for (const auto &known : dtypes)
     if (dtype == known.name) return known.element;
-  fail("{}: tensor {} has elements of type {}; BOOL, U8 to U64, I8 to I64, F32 and F64 can be read", path, shown(tensor),
-       shown(dtype));
+  fail("{}: tensor {} has elements of type {}; BOOL, U8 to U64, I8 to I64, F16, BF16, F32 and F64 can be read", path,
+       shown(tensor), shown(dtype));
 }
 
 /// Parses the header; nlohmann keeps the last of two equal keys, so keys are watched as they come.
@@ -80,7 +81,8 @@ Entry entry_of(const std::string &path, const std::string &name, const nlohmann:
   return entry;
 }
 
-std::vector<Entry> read_header(Input &input, int64_t &data_bytes) {
+/// The header, with all that it says of the data held against the file.
+std::vector<Entry> read_header(Input &input) {
   const std::string &path = input.path;
   unsigned char size[8];
   if (input.read(size, 8) < 8) fail("{}: not a safetensors file: it has fewer than 8 bytes", path);
@@ -90,14 +92,23 @@ std::vector<Entry> read_header(Input &input, int64_t &data_bytes) {
     fail("{}: not a safetensors file: its header would be {} bytes long", path, length);
   std::string text(length, ' ');
   if (input.read(text.data(), length) < length) fail("{}: the file is cut off within its header", path);
-  data_bytes = input.most_left();
-  std::vector<Entry> entries;
+  int64_t data_bytes = input.most_left();
+  std::vector<Entry> entries; // in the order of their bytes
   try {
     auto header = parse_header(path, text);
     for (const auto &[name, value] : header.items())
       if (name != "__metadata__") entries.push_back(entry_of(path, name, value, data_bytes));
   } catch (const nlohmann::json::exception &error) {
     fail("{}: damaged safetensors header: {}", path, error.what());
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry &a, const Entry &b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  int64_t at = 0;
+  for (const Entry &entry : entries) {
+    if (entry.begin != at)
+      fail("{}: tensor {} begins at byte {} of the data, but the one before ends at {}: a hole or an overlap", path,
+           shown(entry.tensor.name), entry.begin, at);
+    at = entry.end;
   }
   return entries;
 }
@@ -112,16 +123,8 @@ const char *safetensors_dtype(Element element) {
 
 std::vector<NamedTensor> read_safetensors(const std::string &path) {
   Input input(path);
-  int64_t data_bytes, at = 0;
-  std::vector<Entry> entries = read_header(input, data_bytes);
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry &a, const Entry &b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::vector<NamedTensor> tensors;
-  for (Entry &entry : entries) {
-    if (entry.begin != at)
-      fail("{}: tensor {} begins at byte {} of the data, but the one before ends at {}: a hole or an overlap", path,
-           shown(entry.tensor.name), entry.begin, at);
-    at = entry.end;
+  for (Entry &entry : read_header(input)) {
     entry.tensor.bytes = Memory(entry.end - entry.begin, "a tensor");
     if (input.read(entry.tensor.bytes.data(), static_cast<size_t>(entry.end - entry.begin)) <
         static_cast<size_t>(entry.end - entry.begin))
@@ -131,6 +134,22 @@ std::vector<NamedTensor> read_safetensors(const std::string &path) {
   char extra;
   if (input.read(&extra, 1) != 0) fail("{}: the file goes on behind its last tensor", path);
   return tensors;
+}
+
+ArrayHeader seek_safetensor(Input &input, const std::string &name) {
+  std::vector<Entry> entries = read_header(input);
+  auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry &entry) { return entry.tensor.name == name; });
+  if (found == entries.end()) {
+    std::vector<std::string> names;
+    for (const Entry &entry : entries) names.push_back(shown(entry.tensor.name));
+    fail("{}: it has no tensor \"{}\"; it has {}", input.path, shown(name),
+         names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  }
+  input.skip(found->begin);
+  ArrayHeader header;
+  header.element = found->tensor.dtype, header.shape = found->tensor.shape;
+  check_header(input, header, "safetensors");
+  return header;
 }
 
 void write_safetensors(const std::string &path, const std::vector<TensorView> &tensors,

@@ -1,7 +1,7 @@
 #pragma once
 // The safetensors format (github.com/huggingface/safetensors): eight bytes of length, a JSON header, the tensors' bytes.
 
-#include "runtime/element.h"
+#include "runtime/array.h"
 #include "runtime/memory.h"
 
 #include <map>
@@ -20,6 +20,10 @@ struct NamedTensor {
 /// Reads all tensors, in the order of their bytes. Throws Error unless the file is whole and sound: the header's length and every
 /// offset are within the file, shapes agree with offsets, tensors cover the data without holes or overlaps, no name is repeated.
 std::vector<NamedTensor> read_safetensors(const std::string &path);
+
+/// Leaves the input where the tensor `name` begins, and gives what it is. Throws Error where the file is not sound, or has no such tensor
+/// with an axis of examples.
+ArrayHeader seek_safetensor(Input &, const std::string &name);
 
 /// A tensor to write: a view of its bytes.
 struct TensorView {

@@ -20,9 +20,9 @@ ElaboratorOptions options() {
     if (path == "other.nn") return "fn twice(x: real) = x + x\n";
     return std::nullopt;
   };
-  options.probe = [](SourceFormat, const std::string &path, std::optional<int>) {
+  options.data.probe = [](const DataFile &file) {
     SourceHeader header;
-    if (path != "table.csv") header.error = "there is no such file";
+    if (file.path != "table.csv") header.error = "there is no such file";
     header.row = {3};
     header.columns = {"area", "rooms", "price"};
     return header;

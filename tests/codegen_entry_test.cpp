@@ -7,6 +7,7 @@
 #include "ir/evaluate.h"
 #include "ir/text.h"
 #include "passes/pass.h"
+#include "tests/ir_random.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -83,7 +84,7 @@ private:
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
-    switch (pick(17)) {
+    switch (pick(19)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
     case 2: return keep(b_.add(x, fitted(x)));
@@ -161,6 +162,15 @@ private:
       return keep(b_.concatenate({x, b_.unary(Op::tanh, x)}, axis));
     }
     case 15: {
+      test::RandomWindow window = test::random_window(random_, shape(x));
+      return keep(b_.window(x, window.attributes, window.part));
+    }
+    case 16: {
+      test::RandomWindow window = test::random_window(random_, shape(x));
+      NodeId part = b_.unary(Op::sin, b_.window(x, window.attributes, window.part));
+      return keep(b_.window_add(part, window.attributes, shape(x)));
+    }
+    case 17: {
       std::vector<int64_t> before, after, between;
       for (const Extent &extent : shape(x)) {
         before.push_back(extent.batch ? 0 : static_cast<int64_t>(pick(2)));
@@ -189,7 +199,7 @@ private:
 /// Memory of a call, filled from a seed.
 struct Memory {
   Memory(const codegen::Entry &entry, const codegen::Layout &layout, const Function &function, int64_t examples, uint64_t seed)
-      : state(layout.state_bytes / 8 + 8), arena(entry.arena_bytes.at(examples) / 8 + 64, std::nan("")), data(7 * 12),
+      : state(layout.state_bytes / 8 + 8), arena(entry.arena_bytes.at(examples) / 8 + 64, std::nan("")), data(7 * 12 + 12),
         rows(examples) {
     std::mt19937_64 random(seed);
     for (const codegen::TensorLayout &tensor : layout.tensors)
@@ -250,6 +260,9 @@ Array array_at(const void *memory, const Type &type, int64_t examples) {
   return array;
 }
 
+/// Elements from one row of the source to the next.
+int64_t row_step(const codegen::Layout &layout) { return layout.sources[0].step > 0 ? layout.sources[0].step : 12; }
+
 /// The reference values of the outputs for what `memory` holds before a call.
 std::vector<Array> reference(const Function &function, const Memory &memory, const codegen::Layout &layout, int64_t examples) {
   return evaluate(function, examples, [&](const Input &input, const Type &type) {
@@ -257,7 +270,8 @@ std::vector<Array> reference(const Function &function, const Memory &memory, con
       return array_at(reinterpret_cast<const char *>(memory.state.data()) + layout.tensors[input.slot].offset, type, examples);
     Array array{type.elem, {examples, 4, 3}, {}};
     for (int64_t i = 0; i < examples; ++i)
-      for (int64_t j = 0; j < 12; ++j) array.values.push_back(element(memory.data.data(), type.elem, memory.rows[i] * 12 + j));
+      for (int64_t j = 0; j < 12; ++j)
+        array.values.push_back(element(memory.data.data(), type.elem, memory.rows[i] * row_step(layout) + j));
     return array;
   });
 }
@@ -282,13 +296,14 @@ void compare(const Function &function, const Memory &memory, const codegen::Layo
   }
 }
 
-void run_case(uint64_t seed, Elem real, bool optimized, bool compiled) {
+/// `step`: elements from one row of the source to the next; 0: rows do not overlap.
+void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t step = 0) {
   RandomGraph graph(seed, real);
   Function function = graph.build(14);
   if (optimized) function = passes::optimize(function, {});
   codegen::Layout layout;
   for (const Type &type : graph.tensors) layout.tensors.push_back({"t", type, 0});
-  layout.sources.push_back({"data", real, {4, 3}, 0});
+  layout.sources.push_back({"data", real, {4, 3}, 0, step});
   layout.data = 1;
   codegen::place_tensors(layout);
   codegen::Entry entry = codegen::make_entry(function, layout, {});
@@ -319,6 +334,11 @@ TEST_CASE("kernels of random optimised graphs, executed plainly, agree with the 
 TEST_CASE("compiled kernels of random graphs agree with the reference evaluator") {
   for (uint64_t seed = 0; seed < 40; ++seed) run_case(seed, Elem::f64, true, true);
   for (uint64_t seed = 40; seed < 80; ++seed) run_case(seed, Elem::f32, true, true);
+}
+
+TEST_CASE("kernels read windows, rows that overlap") {
+  for (uint64_t seed = 0; seed < 100; ++seed) run_case(seed, Elem::f64, seed % 2 == 0, false, 3);
+  for (uint64_t seed = 0; seed < 10; ++seed) run_case(seed, Elem::f32, true, true, 3);
 }
 
 } // namespace nnc

@@ -76,6 +76,47 @@ inline Array row(const Array &array, int64_t i) {
   return result;
 }
 
+/// A window of something of shape `whole`, or with `add` what is spread to it: axes of examples stay, each other axis is read at a sum of none to two axes of
+/// `part`, sometimes of one that another axis has as well.
+struct RandomWindow {
+  WindowAttributes attributes;
+  Shape part;
+};
+inline RandomWindow random_window(std::mt19937_64 &random, const Shape &whole) {
+  auto below = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
+  RandomWindow window;
+  std::vector<std::vector<std::pair<size_t, int64_t>>> terms(whole.size());
+  for (size_t k = 0; k < whole.size(); ++k) {
+    int64_t low = 0, high = 0;
+    auto add = [&](size_t axis, int64_t coefficient) {
+      int64_t end = (window.part[axis].count - 1) * coefficient;
+      if (std::max(high, high + end) - std::min(low, low + end) >= whole[k].count) return false;
+      (end < 0 ? low : high) += end;
+      terms[k].emplace_back(axis, coefficient);
+      return true;
+    };
+    if (whole[k].batch) {
+      terms[k].emplace_back(window.part.size(), 1);
+      window.part.push_back(whole[k]);
+      window.attributes.constant.push_back(0);
+      continue;
+    }
+    if (below(6) == 0 && !window.part.empty() && !window.part[0].batch) add(0, 1);
+    for (int64_t count = below(3); count-- > 0;) {
+      static constexpr int64_t coefficients[] = {1, 1, 2, -1, 3};
+      window.part.push_back({1 + below(3), false});
+      if (!add(window.part.size() - 1, coefficients[below(5)])) window.part.pop_back();
+    }
+    window.attributes.constant.push_back(-low + below(whole[k].count - (high - low)));
+  }
+  for (const auto &axis : terms) {
+    std::vector<int64_t> row(window.part.size(), 0);
+    for (auto [k, coefficient] : axis) row[k] += coefficient;
+    window.attributes.coefficient.insert(window.attributes.coefficient.end(), row.begin(), row.end());
+  }
+  return window;
+}
+
 inline double inner(const Array &a, const Array &b) {
   double sum = 0;
   for (size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];

@@ -35,10 +35,12 @@ public:
 
   void grow() {
     using Step = NodeId (Grower::*)(NodeId);
-    static constexpr Step steps[] = {
-        &Grower::unary,     &Grower::binary,  &Grower::binary, &Grower::with_constant, &Grower::broadcast, &Grower::broadcast,
-        &Grower::transpose, &Grower::reshape, &Grower::slice,  &Grower::pad,           &Grower::reverse,   &Grower::concatenate,
-        &Grower::reduce,    &Grower::reduce,  &Grower::dot,    &Grower::choose,        &Grower::gather,    &Grower::product_sum};
+    static constexpr Step steps[] = {&Grower::unary,     &Grower::binary,      &Grower::binary,    &Grower::with_constant,
+                                     &Grower::broadcast, &Grower::broadcast,   &Grower::transpose, &Grower::reshape,
+                                     &Grower::slice,     &Grower::pad,         &Grower::reverse,   &Grower::concatenate,
+                                     &Grower::reduce,    &Grower::reduce,      &Grower::dot,       &Grower::choose,
+                                     &Grower::gather,    &Grower::product_sum, &Grower::window,    &Grower::window,
+                                     &Grower::window_add};
     NodeId made = (this->*steps[below(std::size(steps))])(floats[below(static_cast<int64_t>(floats.size()))]);
     if (made == no_node || !small(made)) return;
     floats.push_back(b.unary(Op::tanh, made));
@@ -128,6 +130,15 @@ private:
       dims.erase(dims.begin());
     }
     return b.reshape(x, dims);
+  }
+  NodeId window(NodeId x) {
+    RandomWindow window = random_window(random, b.type(x).dims);
+    return b.window(x, window.attributes, window.part);
+  }
+  /// What a window of some node spreads.
+  NodeId window_add(NodeId whole) {
+    NodeId part = window(whole);
+    return b.window_add(unary(part), std::get<WindowAttributes>(b.function()[part].attributes), b.type(whole).dims);
   }
   NodeId slice(NodeId x) {
     SliceAttributes s;

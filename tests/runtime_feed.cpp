@@ -35,6 +35,21 @@ TEST_CASE("the held-out share depends on the seed alone and leaves something for
   CHECK(split_rows(5, 0, 1).training == std::vector<int32_t>{0, 1, 2, 3, 4});
 }
 
+TEST_CASE("of windows the last stretch is held out, and none lies across the cut") {
+  auto split = split_windows(91, 10, 0.2); // a sequence of 100: cut at 80
+  REQUIRE(split);
+  CHECK(split->training.size() == 71);
+  CHECK(split->training.front() == 0);
+  CHECK(split->training.back() == 70); // the last one is 70 to 79
+  CHECK(split->validation.size() == 11);
+  CHECK(split->validation.front() == 80);
+  CHECK(split->validation.back() == 90);
+  CHECK(split_windows(91, 10, 0.001)->validation == std::vector<int32_t>{90}); // at least one on each side
+  CHECK(split_windows(91, 10, 0.999)->training == std::vector<int32_t>{0});
+  CHECK(split_windows(11, 10, 0.5)->training.size() == 1);
+  CHECK_FALSE(split_windows(10, 10, 0.5)); // 19 are too few for two
+}
+
 TEST_CASE("each lap has its order, whatever was asked for before") {
   std::vector<int32_t> rows(100);
   std::iota(rows.begin(), rows.end(), 0);

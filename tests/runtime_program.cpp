@@ -148,6 +148,8 @@ TEST_CASE("a description reads back as it was written") {
   Description about = line_model(folder);
   about.sources[0].header = 2;
   about.sources[0].alphabets = {{1, {"ä", "b\"c"}}};
+  about.sources[0].key = "x", about.sources[0].window = 3, about.sources[0].names = {"\n", "é"}, about.sources[0].limit = 2;
+  about.load = {{"a.safetensors", {0, 2}, {"w", "b"}}};
   about.seed = UINT64_MAX;
   CHECK(to_json(from_json(to_json(about))) == to_json(about));
   CHECK(from_json(to_json(about)).seed == UINT64_MAX);
@@ -276,6 +278,45 @@ TEST_CASE("data and files at fault exit with 1") {
   CHECK(loaded.code == 1);
   CHECK_THAT(loaded.err, Contains("w: [2] in the file, [] in the model") && Contains("b: not in the file") &&
                              Contains("x: not in the model"));
+}
+
+TEST_CASE("`load` sets all, or what it names, by either name") {
+  Line line;
+  const float values[] = {3, 4};
+  const int64_t counter = 7;
+  auto trained = [&] { return line({"--set", "rate=0", "--epochs", "1", "--quiet"}); };
+  auto saved = [&](const std::string &name) {
+    for (const auto &tensor : read_safetensors(line.folder.at("line.safetensors")))
+      if (tensor.name == name) return *tensor.bytes.as<float>();
+    return NAN;
+  };
+  write_safetensors(line.folder.at("part.safetensors"), {{"w", Element::f32, {}, values}, {"other", Element::f32, {2}, values}});
+  line.about.load = {{"part.safetensors", {0}, {"w"}}};
+  CHECK(trained().err == "");
+  CHECK(saved("w") == 3);
+  CHECK(saved("b") == 0);
+
+  write_safetensors(line.folder.at("alone.safetensors"), {{"bias", Element::f32, {1}, values + 1}});
+  line.about.load = {{"part.safetensors", {0}, {"w"}}, {"alone.safetensors", {1}, {"bias"}}};
+  CHECK(trained().err == "");
+  CHECK(saved("w") == 3);
+  CHECK(saved("b") == 4);
+
+  line.about.load = {{"part.safetensors", {0, 1}, {"w", "bias"}}};
+  Result missing = trained();
+  CHECK(missing.code == 1);
+  CHECK_THAT(missing.err,
+             Contains("part.safetensors does not match the model") && Contains("b: not in the file") && !Contains("other"));
+  line.about.load = {{"part.safetensors", {}, {}}};
+  CHECK_THAT(trained().err, Contains("other: not in the model") && Contains("finished: not in the file"));
+
+  write_safetensors(line.folder.at("whole.safetensors"), {{"w", Element::f32, {}, values},
+                                                          {"b", Element::f32, {1}, values},
+                                                          {"finished", Element::f32, {}, values},
+                                                          {"norm.num_batches_tracked", Element::i64, {}, &counter}});
+  line.about.load = {{"whole.safetensors", {}, {}}};
+  CHECK(trained().err == "");
+  CHECK(saved("b") == 3);
 }
 
 TEST_CASE("wrong usage exits with 2") {

@@ -1,9 +1,8 @@
 // Data files: what they give, and what every kind of damage says.
 
-#include "runtime/array.h"
 #include "runtime/csv.h"
 #include "runtime/dataset.h"
-#include "runtime/probe.h"
+#include "runtime/format.h"
 #include "tests/runtime_files.h"
 
 using namespace nnc::runtime;
@@ -17,6 +16,18 @@ Source table(int64_t columns, Stored stored = Stored::f32) {
   Source source;
   source.format = "csv", source.row = {columns}, source.stored = stored;
   return source;
+}
+
+Rows read_array_file(const std::string &path, const std::string &format, Stored stored) {
+  Source source;
+  source.format = format, source.stored = stored;
+  return format_named(format).read(path, source);
+}
+
+Probe probe_file(const std::string &format, const std::string &path, std::optional<int> header = {}) {
+  Source source;
+  source.format = format, source.header = header;
+  return probe(source, path);
 }
 
 template <class T> std::vector<T> values(const Rows &rows) {
@@ -198,6 +209,19 @@ TEST_CASE("npy: versions, orders, types") {
   CHECK(values<float>(read(npy_of("<f8", "(2,)", bytes_of<double>({0.1, -1})))) == std::vector<float>{0.1f, -1});
 }
 
+TEST_CASE("npy: halves are numbers of f32") {
+  Folder folder;
+  // 1, -2, the largest, the smallest above 0, 1/3 rounded
+  auto rows =
+      read_array_file(folder.write("a.npy", npy_of("<f2", "(5,)", bytes_of<uint16_t>({0x3c00, 0xc000, 0x7bff, 0x0001, 0x3555}))),
+                      "npy", Stored::f32);
+  CHECK(values<float>(rows) == std::vector<float>{1, -2, 65504, 0x1p-24f, 0.333251953125f});
+  CHECK_THAT(error_of([&] {
+               read_array_file(folder.write("a.npy", npy_of("<f2", "(2,)", bytes_of<uint16_t>({0, 0x7c00}))), "npy", Stored::f32);
+             }),
+             Contains("row 1 (from 0): inf is not a finite number"));
+}
+
 TEST_CASE("npy: damage and values without a place") {
   Folder folder;
   std::string one = bytes_of<float>({1});
@@ -238,27 +262,36 @@ TEST_CASE("npy: damage and values without a place") {
   }
 }
 
+TEST_CASE("a column is of text where its first cell that is not empty is no number") {
+  Folder folder;
+  std::string path = folder.write("a.csv", "a,b,c,d\n1,,x,\n2,y,3,4\n");
+  CHECK(probe_file("csv", path).text == std::vector<bool>{false, true, true, false});
+  CHECK_THAT(error_of([&] { csv_texts(folder.write("b.csv", "1,x\n2,\xffy\n"), {}, 1); }),
+             Contains("b.csv:2: column 2: `") && EndsWith("` is not UTF-8"));
+  CHECK_THAT(error_of([&] { csv_texts(path, {}, 2, 1); }), Contains("a.csv:3: column 3: the column has more than 1 different"));
+}
+
 TEST_CASE("what is no file says so") {
   Folder folder;
-  CHECK_THAT(probe("csv", folder.path).error, Contains("is a directory"));
-  CHECK_THAT(probe("idx", "/dev/zero").error, Contains("is a device or pipe"));
-  CHECK_THAT(probe("npy", folder.at("none.npy")).error, Contains("No such file"));
+  CHECK_THAT(probe_file("csv", folder.path).error, Contains("is a directory"));
+  CHECK_THAT(probe_file("idx", "/dev/zero").error, Contains("is a device or pipe"));
+  CHECK_THAT(probe_file("npy", folder.at("none.npy")).error, Contains("No such file"));
   CHECK_THAT(error_of([&] { find_file("none.csv", folder.path); }),
              Contains(folder.path + "/none.csv") && Contains("beside the program"));
 }
 
 TEST_CASE("a probe reads shapes and types only") {
   Folder folder;
-  Probe csv = probe("csv", folder.write("a.csv", "size,kind\n1,cat\n"));
+  Probe csv = probe_file("csv", folder.write("a.csv", "size,kind\n1,cat\n"));
   CHECK(csv.row == std::vector<int64_t>{2});
   CHECK(csv.headings == std::vector<std::string>{"size", "kind"});
   CHECK(csv.text == std::vector<bool>{false, true});
-  CHECK(probe("csv", folder.write("a.csv", "150,4,x\n1,2,3\n"), 1).text == std::vector<bool>{false, false, false});
-  Probe images = probe("idx", folder.write("a.idx", idx(8, {2, 1, 3}, "abcdef")));
+  CHECK(probe_file("csv", folder.write("a.csv", "150,4,x\n1,2,3\n"), 1).text == std::vector<bool>{false, false, false});
+  Probe images = probe_file("idx", folder.write("a.idx", idx(8, {2, 1, 3}, "abcdef")));
   CHECK(images.rows == 2);
   CHECK(images.row == std::vector<int64_t>{1, 3});
   CHECK(images.stored == Stored::u8);
-  CHECK(probe("npy", folder.write("a.npy", npy_of("<i8", "(1,)", std::string(8, 0)))).element == Element::i64);
+  CHECK(probe_file("npy", folder.write("a.npy", npy_of("<i8", "(1,)", std::string(8, 0)))).element == Element::i64);
 }
 
 TEST_CASE("sources of one clause have the same number of rows") {

@@ -132,6 +132,31 @@ def stepped(layer_weight, layer_bias, x, y):
 
 case(f, "Stepped", stepped, **{"layer.weight": U(3, 3), "layer.bias": U(3)}, x=U(3), y=U(3))
 
+def attends(heads, causal, before, p, x):
+    """The attention of a sequence to itself with the parameters BEFORE_in_proj_weight and so on."""
+    d = x.shape[-1]
+    layer = torch.nn.MultiheadAttention(d, heads, batch_first=True, dtype=torch.float64)
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(x.shape[-2], dtype=torch.float64) if causal else None
+    parameters = {name: p[f"{before}_{name.replace('.', '_')}"] for name, _ in layer.named_parameters()}
+    return torch.func.functional_call(layer, parameters, (x, x, x), {"attn_mask": mask, "is_causal": causal})[0]
+
+
+def attention_parameters(path, d):
+    return {f"{path}.in_proj_weight": U(3 * d, d), f"{path}.in_proj_bias": U(3 * d), f"{path}.out_proj.weight": U(d, d), f"{path}.out_proj.bias": U(d)}
+
+
+def transformed(x, **p):
+    x = F.layer_norm(x + attends(2, True, "block_self_attn", p, x), (6,), p["block_norm1_weight"], p["block_norm1_bias"])
+    inner = linear(F.relu(linear(x, p["block_linear1_weight"], p["block_linear1_bias"])), p["block_linear2_weight"], p["block_linear2_bias"])
+    return F.layer_norm(x + inner, (6,), p["block_norm2_weight"], p["block_norm2_bias"])
+
+
+torch_case(f, "Attends", lambda x, **p: attends(2, False, "attend", p, x), **attention_parameters("attend", 6), x=U(2, 5, 6))
+torch_case(f, "AttendsBack", lambda x, **p: attends(3, True, "attend", p, x), **attention_parameters("attend", 6), x=U(4, 6))
+torch_case(f, "Transformed", transformed, **attention_parameters("block.self_attn", 6),
+           **{"block.linear1.weight": U(5, 6), "block.linear1.bias": U(5), "block.linear2.weight": U(6, 5), "block.linear2.bias": U(6)},
+           **{f"block.norm{i}.{name}": U(6) for i in (1, 2) for name in ("weight", "bias")}, x=U(2, 5, 6))
+
 # ---- tensors.nn -------------------------------------------------------------------------------------------------------
 
 f = "tensors"
@@ -374,3 +399,96 @@ case(f, "jacobian_of", jax.jacrev(lambda x: jnp.stack((x[0] * x[1], jnp.sin(x[2]
 f = "adjoints"
 case(f, "straight", lambda x: x + jax.lax.stop_gradient(jnp.round(x) - x), x=V([-1.2, 0.3, 2.7]))
 case(f, "straight_through", lambda x: x * (x + jax.lax.stop_gradient(jnp.round(x) - x)), x=V([-1.2, 0.3, 2.7]))
+
+# ---- convolutions.nn -----------------------------------------------------------------------------------------------------
+
+f = "convolutions"
+
+
+def image(x):
+    """A batch of images, of one where there is one, and what takes the batch away again."""
+    return (x, lambda y: y) if x.dim() == 4 else (x[None], lambda y: y[0])
+
+
+def convolved(**options):
+    def function(x, k, t):
+        images, back = image(x)
+        return t * back(F.conv2d(images, k, **options))
+
+    return function
+
+
+def convolutions(name, options, c, o, size, window, batches=(None, 1, 3), groups=1):
+    (h, w), (kh, kw) = size, window
+    stride, pad = options.get("stride", 1), options.get("padding", 0)
+    dy, dx = options.get("dilation", (1, 1))
+    a, b = (h + 2 * pad - dy * (kh - 1) - 1) // stride + 1, (w + 2 * pad - dx * (kw - 1) - 1) // stride + 1
+    for batch in batches:
+        front = () if batch is None else (batch,)
+        suffix = "" if batch is None else f".{batch}"
+        torch_case(f, name + suffix, convolved(**options), x=U(*front, c, h, w), k=U(o, c // groups, kh, kw), t=U(*front, o, a, b))
+
+
+convolutions("plain", {}, 2, 3, (7, 9), (3, 2))
+torch_case(f, "plain.wide", convolved(), x=U(2, 3, 12, 20), k=U(17, 3, 5, 5), t=U(2, 17, 8, 16))
+torch_case(f, "plain.whole", convolved(), x=U(2, 4, 5), k=U(3, 2, 4, 5), t=U(3, 1, 1))
+torch_case(f, "plain.points", convolved(), x=U(3, 5, 4, 6), k=U(2, 5, 1, 1), t=U(3, 2, 4, 6))
+torch_case(f, "plain.images_and_weights", lambda x, k, t: t * torch.stack([F.conv2d(a[None], b)[0] for a, b in zip(x, k)]),
+           x=U(3, 2, 5, 6), k=U(3, 4, 2, 3, 3), t=U(3, 4, 3, 4))
+torch_case(f, "plain.weights", lambda x, k, t: t * torch.stack([F.conv2d(x[None], b)[0] for b in k]),
+           x=U(2, 5, 6), k=U(3, 4, 2, 3, 3), t=U(3, 4, 3, 4))
+convolutions("padded", {"padding": 2}, 3, 2, (5, 6), (3, 5))
+convolutions("strided", {"stride": 2, "padding": 1}, 2, 4, (8, 7), (3, 3))
+convolutions("far_strided", {"stride": 3}, 2, 3, (11, 9), (2, 4))
+convolutions("grouped", {"padding": 1, "groups": 2}, 4, 6, (6, 5), (3, 3), groups=2)
+convolutions("depthwise", {"stride": 2, "padding": 1, "groups": 3}, 3, 3, (6, 7), (3, 3), groups=3)
+convolutions("dilated", {"dilation": (2, 3)}, 2, 3, (8, 11), (3, 3))
+torch_case(f, "of_vectors", lambda x, k, t: t * F.conv1d(x, k, stride=2), x=U(3, 2, 10), k=U(4, 2, 3), t=U(3, 4, 4))
+torch_case(f, "of_volumes", lambda x, k, t: t * F.conv3d(x, k, stride=(1, 2, 1)), x=U(2, 2, 4, 6, 5), k=U(3, 2, 2, 3, 3), t=U(2, 3, 3, 2, 3))
+torch_case(f, "transposed", lambda y, k: F.conv_transpose2d(y.detach()[None], k, stride=2)[0] + 0 * y.sum(), y=U(3, 3, 4), k=U(3, 2, 3, 3))
+torch_case(f, "flipped", lambda x, k: F.conv1d(x[:, None], k.flip(0)[None, None])[:, 0] ** 2, x=U(4, 8), k=U(3))
+torch_case(f, "diagonals", lambda x: torch.stack([torch.stack([x[i, 2 * p + i] for p in range(3)]) for i in range(4)]) ** 2, x=U(4, 8))
+torch_case(f, "second_differences", lambda x: torch.diff(x**2, n=2), x=U(6))
+torch_case(f, "in_a_loop", lambda x: sum((k + 1) * x[k : k + 4] ** 2 for k in range(3)), x=U(6))
+torch_case(f, "range_of_the_rest", lambda x, k: sum(x[2 * i + p] ** 2 * k[p] * x[i + 1] for i in range(4) for p in range(3)), x=U(9), k=U(3))
+torch_case(f, "shifted_tensor", lambda x: x[1::2] ** 2, x=U(7))
+for batch in ("", ".batch"):
+    front = (3,) if batch else ()
+    torch_case(f, "largest" + batch, lambda x, t: t * F.max_pool2d(x, 2), x=U(*front, 2, 7, 8), t=U(*front, 2, 3, 4))
+    torch_case(f, "largest_overlapping" + batch, lambda x, t: t * F.max_pool2d(x, 3, stride=2), x=U(*front, 2, 7, 8), t=U(*front, 2, 3, 3))
+    torch_case(f, "largest_of_equals" + batch, lambda x: F.max_pool2d(F.relu(x), 3, stride=1), x=U(*front, 2, 5, 6, low=-3, high=1))
+    torch_case(f, "average" + batch, lambda x, t: t * F.avg_pool2d(x, 2), x=U(*front, 2, 7, 8), t=U(*front, 2, 3, 4))
+    torch_case(f, "average_overlapping" + batch, lambda x, t: t * F.avg_pool2d(x, 3, stride=2), x=U(*front, 2, 7, 8), t=U(*front, 2, 3, 3))
+
+
+def penalty_of(function):
+    def penalty(x, k):
+        images, back = image(x)
+        (g,) = torch.autograd.grad(function(images, k).sum(), images, create_graph=True)
+        return back((g**2).sum((1, 2, 3)))
+
+    return penalty
+
+
+penalty = penalty_of(lambda x, k: torch.tanh(F.conv2d(x, k, stride=2, padding=1)))
+pooled_penalty = penalty_of(lambda x, k: F.max_pool2d(torch.tanh(F.conv2d(x, k)), 3, stride=1) ** 2)
+for batch in ("", ".batch"):
+    front = (3,) if batch else ()
+    torch_case(f, "penalty" + batch, penalty, x=U(*front, 2, 6, 5), k=U(3, 2, 3, 3, low=-0.5, high=0.5))
+    torch_case(f, "pooled_penalty" + batch, pooled_penalty, x=U(*front, 2, 6, 7), k=U(3, 2, 2, 3, low=-0.5, high=0.5))
+
+torch_case(f, "Convolved", lambda layer_weight, layer_bias, x: F.conv2d(x, layer_weight, layer_bias, stride=2, padding=1) ** 2,
+           **{"layer.weight": U(4, 3, 3, 3), "layer.bias": U(4)}, x=U(2, 3, 7, 6))
+torch_case(f, "Separable", lambda depth_weight, point_weight, point_bias, x:
+           F.conv2d(torch.tanh(F.conv2d(x, depth_weight, padding=1, groups=4)), point_weight, point_bias),
+           **{"depth.weight": U(4, 1, 3, 3), "point.weight": U(2, 4, 1, 1), "point.bias": U(2)}, x=U(3, 4, 5, 6))
+
+
+def normalised_image(norm_weight, norm_bias, norm_running_mean, norm_running_var, x):
+    """torch.nn.BatchNorm2d in evaluation, written out: it has no gradient of its running statistics."""
+    weight, bias, mean, variance = (v[:, None, None] for v in (norm_weight, norm_bias, norm_running_mean, norm_running_var))
+    return ((x - mean) / torch.sqrt(variance + 1e-5) * weight + bias) ** 2
+
+
+torch_case(f, "NormalisedImage", normalised_image,
+           **{"norm.weight": U(3), "norm.bias": U(3), "norm.running_mean": U(3), "norm.running_var": P(3)}, x=U(2, 3, 4, 5))
