@@ -94,22 +94,28 @@ std::string compile(const Unit &unit, const KernelForms &forms, const Part &part
   return {bytes.begin(), bytes.end()};
 }
 
-/// About how long LLVM takes for a form; a contraction's tiles are unrolled.
-size_t compile_cost(const KernelForm &form) { return form.kernel.values.size() + (form.kernel.contraction ? 100 : 10); }
+/// About how long LLVM takes, in hundredths of the time of a contraction's unrolled tiles.
+double compile_cost(const KernelForm &form) {
+  double cost = form.kernel.contraction ? 100 : 10;
+  for (const Stage &stage : form.kernel.stages) cost += code_cost(form.kernel, stage);
+  return cost;
+}
+double compile_cost(const std::vector<KernelCall> &calls) { return 60 + std::min(static_cast<double>(calls.size()), 32.0); }
 
 /// Each form and each entry, the longest first, to the part that has less to do so far.
 std::array<Part, 2> parted(const Unit &unit, const KernelForms &forms) {
   struct Item {
     bool is_entry;
-    size_t number, cost;
+    size_t number;
+    double cost;
   };
   std::vector<Item> items;
-  for (size_t entry = 0; entry < unit.entries.size(); ++entry) items.push_back({true, entry, 10 + 5 * forms.calls[entry].size()});
+  for (size_t entry = 0; entry < unit.entries.size(); ++entry) items.push_back({true, entry, compile_cost(forms.calls[entry])});
   for (size_t form = 0; form < forms.forms.size(); ++form) items.push_back({false, form, compile_cost(forms.forms[form])});
   std::stable_sort(items.begin(), items.end(), [](const Item &a, const Item &b) { return a.cost > b.cost; });
   std::array<Part, 2> parts;
   parts[0].has_description = true;
-  std::array<size_t, 2> costs{};
+  std::array<double, 2> costs{};
   for (const Item &item : items) {
     size_t lighter = costs[1] < costs[0];
     (item.is_entry ? parts[lighter].entries : parts[lighter].forms).push_back(item.number);
