@@ -27,9 +27,13 @@ public:
 
   std::string operator()(const std::string &path) const {
     std::string found = runtime::find_file(path, directory);
-    if (!root.empty() && !inside(found, root))
-      runtime::fail("{} lies outside the folder {} that --data-root allows", found, root);
+    if (std::string why = refused(found); !why.empty()) throw runtime::Error(runtime::exit_input, why);
     return found;
+  }
+  /// Of a file that need not be there yet.
+  std::string refused(const std::string &path) const {
+    if (root.empty() || inside(fs::path(directory) / path, root)) return {};
+    return fmt::format("{} lies outside the folder {} that --data-root allows", path, root);
   }
 
 private:
@@ -134,6 +138,7 @@ frontend::SourceReader source_reader(const std::string &directory, const std::st
                        const std::vector<std::string> &texts) {
     return caught<frontend::SourceContent>([&] { return content(find(file.path), file, header, column, texts); });
   };
+  reader.refused = [=](const std::string &path) { return find.refused(path); };
   return reader;
 }
 

@@ -27,7 +27,8 @@ public:
 private:
   void read_entry(const DataEntry &);
   Value entry_value(const DataEntry &);
-  bool same_count(const DataEntry &, size_t count);
+  bool same_count(const DataEntry &, int64_t count);
+  void compare_counts(const DataEntry &);
   void check_list(const DataField &, const std::string &type);
   void note_touched(const DataEntry &);
   void name_sources();
@@ -41,15 +42,16 @@ private:
   Activation activation;
   Context context;
   DataRow row;
-  std::map<int, const Expr *> lists;                       // the text of each source that is a list
-  std::map<int, std::string> entries;                      // of each file that is named here: by which entry first
-  std::optional<std::pair<Identifier, size_t>> first_list; // the first of them: its entry and number of examples
+  std::map<int, const Expr *> lists;                   // the text of each source that is a list
+  std::map<int, std::string> entries;                  // of each file that is named here: by which entry first
+  std::optional<std::pair<Identifier, int64_t>> first; // the first source whose number of examples is known: its entry and that
+  size_t compared = 0;                                 // the sources before this number are compared with it
 };
 
 DataRow DataReader::read() {
   elaborator.read_blocks.insert(&block);
   elaborator.reading_data = true;
-  elaborator.first_source = elaborator.sources.size();
+  elaborator.first_source = compared = elaborator.sources.size();
   for (const DataEntry &entry : block.entries) read_entry(entry);
   elaborator.reading_data = false;
   name_sources();
@@ -76,6 +78,7 @@ void DataReader::read_entry(const DataEntry &entry) {
   }
   const std::optional<DataField> made = value.poison() ? std::nullopt : field(entry, value);
   note_touched(entry);
+  compare_counts(entry);
   scope.locals[entry.name.name] = {made ? Value{made->value} : Value{}, entry.name.span};
   if (made) row.fields.push_back(*made);
 }
@@ -86,7 +89,7 @@ Value DataReader::entry_value(const DataEntry &entry) {
   const auto *items = value.get<ListValue>();
   if (!items) return value;
   std::optional<ListRows> rows = list_rows(elaborator, *items, entry.name.name, entry.value->span, context);
-  if (!rows || !same_count(entry, items->items->size())) return {};
+  if (!rows || !same_count(entry, static_cast<int64_t>(items->items->size()))) return {};
   const bool integers = entry.type && entry.type->name.name == "i32" && rows->are_integers();
   SourceInfo info = list_source(std::move(*rows), integers, elaborator.options().real);
   info.place = elaborator.source_map().place(entry.value->span);
@@ -95,17 +98,23 @@ Value DataReader::entry_value(const DataEntry &entry) {
   return made;
 }
 
-/// Whether the list has as many examples as the first one of the block (reported).
-bool DataReader::same_count(const DataEntry &entry, size_t count) {
-  if (!first_list) first_list = {entry.name, count};
-  const auto &[first, examples] = *first_list;
+/// Whether the source of the entry has as many examples as the first one of the block (reported).
+bool DataReader::same_count(const DataEntry &entry, int64_t count) {
+  if (!first) first = {entry.name, count};
+  const auto &[other, examples] = *first;
   if (count == examples) return true;
   const std::string &name = block.name.name;
   elaborator
-      .report(K::data_counts_differ, entry.name.span, context, name + "." + entry.name.name, count, name + "." + first.name,
+      .report(K::data_counts_differ, entry.name.span, context, name + "." + entry.name.name, count, name + "." + other.name,
               examples)
-      .note(first.span, "the other one is here");
+      .note(other.span, "the other one is here");
   return false;
+}
+
+/// The sources that the entry is the first to draw, as far as compiling knows how many rows they have.
+void DataReader::compare_counts(const DataEntry &entry) {
+  for (; compared < elaborator.sources.size(); ++compared)
+    if (const auto rows = elaborator.files[elaborator.sources[compared].file].header.rows) same_count(entry, *rows);
 }
 
 void DataReader::note_touched(const DataEntry &entry) {

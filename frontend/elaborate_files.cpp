@@ -214,7 +214,7 @@ Value Elaborator::let_value(const Let &let, const FileScope &file, Span use, con
   if (const auto *number = value.get<NumberValue>();
       number && number->number.integer() && !(number->name && number->name->plain)) {
     const DimName *name = dim_name(let.name.name);
-    if (number->name) field_alphabets.emplace(name, number->name->alphabet);
+    if (number->name) dim_names_[let.name.name]->alphabet = number->name->alphabet;
     value = {NumberValue{number->number, name}};
   }
   state->known = true;

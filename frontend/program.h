@@ -143,6 +143,7 @@ struct SourceReader {
   ProbeSource probe;
   ReadTexts texts;
   ReadContent content;
+  std::function<std::string(const std::string &path)> refused; // why a program may not name this file; "" where it may
 };
 
 } // namespace nnc::frontend

@@ -58,6 +58,9 @@ void ProgramBuilder::build_training() {
 
 LoadInfo ProgramBuilder::load_info(const LoadClause &clause) {
   LoadInfo load{clause.file, {}, {}};
+  const auto &refused = elaborator.options().data.refused;
+  if (const std::string why = refused ? refused(clause.file) : ""; !why.empty())
+    elaborator.diagnostics().report(K::source_unreadable, clause.file_span, clause.file, why);
   for (int slot : resolve_paths(elaborator, clause.into, training->context())) {
     const std::string &path = elaborator.tensors[slot].path;
     load.tensors.push_back(numbers.tensors.at(slot));

@@ -152,6 +152,22 @@ TEST_CASE("windows over rows of a table, bytes and lines", "[data]") {
   CHECK_THAT(outcome.error, Contains("bytes.bin: row 2 (from 0): byte is 100, but its type is index(100)"));
 }
 
+TEST_CASE("--data-root refuses what lies outside", "[data]") {
+  Model model(showing("let c = chars(\"../other/text.txt\")", "  x: index(c.size) = c", "", "  load \"../model.safetensors\""));
+  std::filesystem::create_directory(model.folder / "inner");
+  std::filesystem::create_directory(model.folder / "other");
+  model.write("other/text.txt", "abc");
+  std::filesystem::rename(model.folder / "model.nn", model.folder / "inner/model.nn");
+  auto check = [&](const std::string &root) {
+    return run_command({NNC_BINARY, "check", "--data-root", model.folder / root, model.folder / "inner/model.nn"}, model.folder);
+  };
+  CHECK(check("").code == 0);
+  const Outcome outcome = check("inner");
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.error, Contains("model.nn:1:15: error: `../other/text.txt`: ") && Contains("lies outside the folder") &&
+                                Contains("error: `../model.safetensors`: "));
+}
+
 TEST_CASE("a sequence that is too short for validation", "[data]") {
   Model model(showing("", "  x: real[3] = windows([1, 2, 3, 4, 5], 3)", "", "  validate 50%"));
   const Outcome outcome = model.run({"--quiet"});

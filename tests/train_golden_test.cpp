@@ -95,7 +95,7 @@ std::string run_train(const std::filesystem::path &file, std::set<DiagnosticKind
   SourceMap sources;
   Diagnostics diagnostics(sources);
   frontend::Elaborator elaborator(sources, diagnostics,
-                                  {ir::Elem::f32, {}, frontend::prelude_files(), {}, {probe, texts, content}});
+                                  {ir::Elem::f32, {}, frontend::prelude_files(), {}, {probe, texts, content, {}}});
   const frontend::FileScope *scope = elaborator.load(file.filename().string(), text);
   const auto program = frontend::build_program(elaborator, *scope, train);
   golden::note_kinds(diagnostics, kinds);

@@ -125,6 +125,11 @@ const std::string list_fields = "  x: real[2]  = [[1, 2], [3, 4], [5, 6]]\n  y: 
 const std::string idx_fields = "  x: real[2]  = idx(\"points.data\") / 255\n  y: index(3) = idx(\"labels.data\")\n";
 const std::string npy_fields = "  x: real[2]  = npy(\"points.data\")\n  y: index(3) = npy(\"labels.data\")\n";
 
+const std::string chars_fields =
+    "  x: index(4)[2] = windows(chars(\"points.data\"), 2)\n  y: index(256) = bytes(\"labels.data\")\n";
+const std::string npz_fields = "  x: real[2]  = npz(\"points.data\", \"x\")\n  y: index(3) = npy(\"labels.data\")\n";
+const std::string tensor_fields = "  x: real[2]  = safetensors(\"points.data\", \"x\")\n  y: index(3) = npy(\"labels.data\")\n";
+
 std::vector<WrongData> wrong_data(const TemporaryFolder &folder) {
   const std::string labels = idx_bytes({3}, {0, 1, 2}), images = idx_bytes({3, 2}, "abcdef");
   const std::string points = npy_bytes("<f4", "(3, 2)", floats({1, 2, 3, 4, 5, 6}));
@@ -156,7 +161,11 @@ std::vector<WrongData> wrong_data(const TemporaryFolder &folder) {
        idx_bytes({0xffffffff, 2}, "abcdef"),
        labels,
        {"points.data"}},
-      {"a gzip file that is cut", idx_fields, zipped.substr(0, zipped.size() / 2), labels, {"points.data"}},
+      {"a gzip file that is cut",
+       idx_fields,
+       zipped.substr(0, zipped.size() / 2),
+       idx_bytes({2000}, std::string(2000, '\0')),
+       {"points.data"}},
       {"a label of a list that is too large", list_fields + "[0, 3, 1]\n", "", "", {"d.y", "3", "index(3)"}},
       {"a list that is too short", list_fields + "[0, 1]\n", "", "", {"d.x", "3", "d.y", "2"}},
       {"fewer labels than images", idx_fields, images, idx_bytes({2}, {0, 1}), {"3", "2"}},
@@ -178,6 +187,12 @@ std::vector<WrongData> wrong_data(const TemporaryFolder &folder) {
        npy_bytes("<f4", "(4611686018427387904, 4)", "1234"),
        classes,
        {"points.data"}},
+      {"a text that is not UTF-8", chars_fields, "ab\ncd\xff", "012", {"points.data:2:3", "0xff"}},
+      {"a text that is shorter than its windows", chars_fields, "a", "", {"window of 2", "1"}},
+      {"an empty text", chars_fields, "", "012", {"points.data", "empty"}},
+      {"texts of different lengths", chars_fields, "abcab", "012", {"d.y", "3", "d.x", "4"}},
+      {"no zip archive", npz_fields, "these are not the bytes of an archive", classes, {"points.data", "zip"}},
+      {"no safetensors file", tensor_fields, "these are not the bytes of a file", classes, {"points.data", "safetensors"}},
       {"an npy file of another rank", npy_fields, npy_bytes("<f4", "(6,)", floats({1, 2, 3, 4, 5, 6})), classes, {"points.data"}},
   };
 }
