@@ -127,6 +127,24 @@ public:
     return finish(lists, id);
   }
 
+  /// The order of the operand's elements along its last axis.
+  Kernel ordering(NodeId id) {
+    const Node &node = function_[id];
+    Group group = whole(id);
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    const Index identity = identity_index(node.type.rank());
+    kernel_.ordering = Ordering{};
+    kernel_.ordering->elem = function_.type(node.operands[0]).elem;
+    kernel_.ordering->keys = access(*memory_.view(node.operands[0]), identity);
+    kernel_.ordering->result = row_major(id, identity);
+    kernel_.ordering->result.buffer = memory_.buffer(id);
+    AxisLists lists = outer_lists(node.type.dims);
+    lists.inner = {lists.outer.back()};
+    lists.outer.pop_back();
+    return finish(lists, id);
+  }
+
 private:
   Group whole(NodeId id) const {
     Group group;
@@ -401,6 +419,7 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
   std::vector<int64_t> zeros(node.type.dims.size(), 0), ones(node.type.dims.size(), 1);
   if (node.op == Op::concatenate) {
     std::vector<Kernel> kernels;
+  if (node.op == Op::order) return {body().ordering(root)};
     int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];
     std::vector<int64_t> start = zeros;
     for (NodeId operand : node.operands) {

@@ -170,11 +170,15 @@ int kernel_lanes(const Kernel &, const Processor &);
 /// An estimate of the vector instructions of a stage's code.
 double code_cost(const Kernel &, const Stage &);
 
-/// The whole kernel; `lower_nest` and `lower_contraction` are its two forms.
+/// The outer axis that threads part: the first that gives them enough to do, else the longest.
+size_t axis_to_share(const Kernel &);
+
+/// The whole kernel; `lower_nest`, `lower_contraction` and `lower_ordering` are its forms.
 llvm::Function *lower_kernel(llvm::Module &, const Processor &, const Entry &, const Kernel &,
                              const std::vector<llvm::Value *> &constants, Sharing &);
 void lower_nest(KernelFunction &, Sharing &);
 void lower_contraction(KernelFunction &, Sharing &);
+void lower_ordering(KernelFunction &, Sharing &);
 
 /// `nnc_<name>`.
 void lower_entry(llvm::Module &, const Processor &, const Entry &);

@@ -20,7 +20,12 @@ llvm::Function *lower_kernel(llvm::Module &module, const Processor &target, cons
   bool turns = kernel.contraction && is_better_turned(kernel, target);
   if (turns) turned = turn_contraction(kernel);
   KernelFunction f(module, target, entry, turns ? turned : kernel, constants);
-  kernel.contraction ? lower_contraction(f, sharing) : lower_nest(f, sharing);
+  if (kernel.contraction)
+    lower_contraction(f, sharing);
+  else if (kernel.ordering)
+    lower_ordering(f, sharing);
+  else
+    lower_nest(f, sharing);
   f.finish();
   return f.function;
 }

@@ -8,6 +8,16 @@ namespace nnc::codegen {
 
 using llvm::Value;
 
+size_t axis_to_share(const Kernel &kernel) {
+  size_t best = 0;
+  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
+    const Size &extent = kernel.axes[axis];
+    if (!extent.is_constant() || extent.c[0] >= 32) return axis;
+    if (extent.c[0] > kernel.axes[best].c[0]) best = axis;
+  }
+  return best;
+}
+
 namespace {
 
 /// How a lane axis of some extent is cut: `vectors` vectors of `width` at a time.
@@ -46,17 +56,6 @@ private:
   size_t shared_axis_ = 0;
   Shape outer_; // of the last outer axis
 };
-
-/// The first axis that gives threads enough to do, else the longest.
-size_t axis_to_share(const Kernel &kernel) {
-  size_t best = 0;
-  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
-    const Size &extent = kernel.axes[axis];
-    if (!extent.is_constant() || extent.c[0] >= 32) return axis;
-    if (extent.c[0] > kernel.axes[best].c[0]) best = axis;
-  }
-  return best;
-}
 
 Nest::Nest(KernelFunction &f, Sharing &sharing) : f_(f), kernel_(f.kernel), values_(f.kernel.values.size()) {
   double cost = 0, widest = kernel_lanes(kernel_, f.target);

@@ -111,7 +111,7 @@ void Memory::choose() {
     if (has_own_operands(node.op)) kept_[id] = true;
     if (node.op == Op::dot && !is_inner_product(function_, id))
       for (NodeId operand : node.operands) require(operand);
-    if (node.op == Op::gather) require(node.operands[0]);
+    if (node.op == Op::gather || node.op == Op::order) require(node.operands[0]);
     if (node.op == Op::reshape) {
       const auto &map = std::get<ir::View>(record(node.op).kernel).map;
       if (!map(node, function_.type(node.operands[0])) && !view(id)) {

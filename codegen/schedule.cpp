@@ -16,6 +16,10 @@ Traffic traffic_of(const Kernel &kernel) {
       if (value.code == Code::store || value.code == Code::store_add) traffic.writes.insert(value.access.buffer);
     }
   if (kernel.contraction) traffic.reads.insert({kernel.contraction->a.buffer, kernel.contraction->b.buffer});
+  if (kernel.ordering) {
+    traffic.reads.insert(kernel.ordering->keys.buffer);
+    traffic.writes.insert(kernel.ordering->result.buffer);
+  }
   return traffic;
 }
 
@@ -38,6 +42,7 @@ void keep_used(Kernel &kernel, const std::set<BufferId> &loaded, const std::vect
   }
   for (Stage &stage : kernel.stages) std::erase_if(stage.code, [&](ValueId id) { return !used[id]; });
   std::erase_if(kernel.stages, [](const Stage &stage) { return stage.code.empty(); });
+  if (kernel.ordering && !loaded.count(kernel.ordering->result.buffer)) kernel.ordering.reset();
 }
 
 /// Edges of the order, kernel to kernel.
@@ -129,7 +134,7 @@ void drop_dead_stores(Entry &entry) {
     }
     count = entry.kernels.size();
     for (Kernel &kernel : entry.kernels) keep_used(kernel, loaded, entry.buffers);
-    std::erase_if(entry.kernels, [](const Kernel &kernel) { return kernel.stages.empty(); });
+    std::erase_if(entry.kernels, [](const Kernel &kernel) { return kernel.stages.empty() && !kernel.ordering; });
   }
 }
 

@@ -51,6 +51,19 @@ template <ir::ReduceKind kind> Value argument_of(const BuiltinCall &call) {
   return call.result(call.build().argreduce(kind, x.node, static_cast<int64_t>(last)), type);
 }
 
+/// Of each vector along the last axis the indices that sort it; `sort` is the vector at these.
+Value order(const BuiltinCall &call) {
+  const auto value = vector(call);
+  if (!value) return {};
+  const bool real = value->type.element.kind == ElementKind::real;
+  const TensorValue keys = call.widen(*value, real ? ElementKind::real : ElementKind::i32);
+  const ir::NodeId sorted = call.build().unary(Op::order, keys.node);
+  if (std::string_view(call.builtin.name) == "order")
+    return call.result(sorted, {{ElementKind::index, value->type.dims.back(), {}}, value->type.dims});
+  const auto axes = static_cast<int64_t>(value->type.dims.size());
+  return call.result(call.build().gather(value->node, sorted, axes - 1), value->type);
+}
+
 Value grad(const BuiltinCall &call) { return call.gradient(); }
 
 Value uniform(const BuiltinCall &call) {
@@ -112,6 +125,8 @@ constexpr Builtin others[] = {
     {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
     {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
     {"normal", "shape…", 0, -1, normal, "draws of the standard normal distribution"},
+    {"order", "x", 1, 1, order, "the indices that sort a vector: an index(n)[n]; ascending, NaN last, equals in their order"},
+    {"sort", "x", 1, 1, order, "a vector in ascending order, x[order(x)]"},
     {"bernoulli", "p, shape…", 1, -1, bernoulli, "bool draws that hold with probability p"},
     {"batch_sum", "e", 1, 1, batch_sum, "the sum over the mini-batch"},
     {"batch_mean", "e", 1, 1, batch_sum, "the mean over the mini-batch"},

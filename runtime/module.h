@@ -54,6 +54,11 @@ void nnc_barrier(void *team);
 // What the runtime starts from: a linked program has one (see runtime/main.cpp), the JIT fills one in.
 typedef struct nnc_module {
   const char *description;
+// Likewise: the numbers that sort keys[0], keys[stride], … of `count`, ascending, NaN last, equals in their order.
+void nnc_order_i32(const int32_t *keys, int64_t stride, int64_t count, int32_t *result);
+void nnc_order_f32(const float *keys, int64_t stride, int64_t count, int32_t *result);
+void nnc_order_f64(const double *keys, int64_t stride, int64_t count, int32_t *result);
+
   nnc_entry init, train, evaluate, predict, check;
 } nnc_module;
 

@@ -83,7 +83,7 @@ private:
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
-    switch (pick(17)) {
+    switch (pick(18)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
     case 2: return keep(b_.add(x, fitted(x)));
@@ -169,6 +169,7 @@ private:
       }
       return keep(b_.pad(x, before, after, between));
     }
+    case 16: return rank == 0 ? void() : keep(b_.convert(b_.unary(Op::order, x), real_));
     default: {
       if (rank == 0 || shape(x).back().batch) return;
       NodeId greatest = b_.argreduce(ReduceKind::max, x, rank - 1);

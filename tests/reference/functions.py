@@ -363,6 +363,12 @@ case(f, "sorted", jnp.sort, x=U(9))
 case(f, "ordered", lambda x: jnp.argsort(x, stable=True), x=V([3, 1, 2, 1, 3, 0]))
 case(f, "in_order", lambda x, y: y[jnp.argsort(x, stable=True)] * x, x=U(6), y=U(6))
 case(f, "ordered_rows", lambda x: jnp.sort(x, -1) * x, x=U(3, 6))
+case(f, "ordered.lifted", lambda x: jnp.argsort(x, -1, stable=True), x=U(2, 3, 40))
+case(f, "ordered_whole", lambda i: jnp.argsort(i, stable=True), i=whole([3, -1, 2, -1, 3, 0, 7]))
+case(f, "sorted_indices", lambda i, x: (jnp.sort(i), jnp.max(x)), i=I(9, 8), x=U(8))
+case(f, "median", lambda x: (jnp.sort(x)[1] + jnp.sort(-x)[1]) * 0.5, x=U(3))
+case(f, "second_of_sort", jax.grad(lambda x: jnp.sort(x)[1] ** 3), x=U(4))
+case(f, "within_index_notation", lambda x: jnp.sort(x, -1) @ jnp.arange(1.0, 6.0), x=U(3, 5))
 
 # ---- jacobians.nn ---------------------------------------------------------------------------------------------------
 
