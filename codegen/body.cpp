@@ -247,7 +247,9 @@ private:
       return row_number(0, at.index[0], at.node);
     case ir::InputKind::setting: {
       Access setting{memory_.settings(), input.slot, {}, {}};
-      return converted(emit(load_of(Elem::f64, setting, node.place), false), node.type.elem, at.node);
+      const std::vector<Size> strides = row_major_strides(node.type.dims);
+      for (size_t axis = 0; axis < at.index.size(); ++axis) add_strided(setting, at.index[axis], strides[axis]);
+      return converted(emit(load_of(Elem::f64, setting, node.place), is_inner(at.index)), node.type.elem, at.node);
     }
     case ir::InputKind::argument: throw ir::InternalError("an entry has no arguments");
     default: break;
@@ -417,9 +419,9 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
   NodeId root = group.members[0].node;
   const Node &node = function[root];
   std::vector<int64_t> zeros(node.type.dims.size(), 0), ones(node.type.dims.size(), 1);
+  if (node.op == Op::order) return {body().ordering(root)};
   if (node.op == Op::concatenate) {
     std::vector<Kernel> kernels;
-  if (node.op == Op::order) return {body().ordering(root)};
     int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];
     std::vector<int64_t> start = zeros;
     for (NodeId operand : node.operands) {

@@ -65,6 +65,7 @@ Value order(const BuiltinCall &call) {
 }
 
 Value grad(const BuiltinCall &call) { return call.gradient(); }
+Value jacobian(const BuiltinCall &call) { return call.jacobian(); }
 
 Value uniform(const BuiltinCall &call) {
   const auto dims = call.shape(0);
@@ -95,13 +96,18 @@ Value batch_sum(const BuiltinCall &call) {
   const auto value = call.real(0);
   if (!value) return {};
   ir::Builder &build = call.build();
-  ir::NodeId sum = build.unary(Op::batch_sum, value->node);
-  if (std::string_view(call.builtin.name) == "batch_mean") {
-    const ir::NodeId examples = call.context.frame->leaf(ir::InputKind::examples, 0, "examples", {ir::Elem::i32, {}});
-    const ir::NodeId count = build.convert(examples, call.ir_type({}).elem);
-    sum = build.div(sum, build.broadcast_leading(count, call.ir_type(value->type).dims));
-  }
+  ir::NodeId sum = build.unary(call.context.of_pass ? Op::pass_sum : Op::batch_sum, value->node);
+  if (std::string_view(call.builtin.name) == "batch_mean") sum = build.div(sum, call.count(batch_dim, build.type(sum)));
   return call.result(sum, value->type);
+}
+
+/// The tensor of all examples' e.
+Value batch(const BuiltinCall &call) {
+  const auto value = call.tensor(0);
+  if (!value) return {};
+  Type type = value->type;
+  type.dims.insert(type.dims.begin(), batch_dim);
+  return call.size_ok(type.dims) ? call.result(call.build().unary(Op::batch_all, value->node), type) : Value{};
 }
 
 Value csv(const BuiltinCall &call) { return call.source(SourceFormat::csv); }
@@ -119,15 +125,18 @@ constexpr Builtin reductions[] = {
     {"prod", "x", 1, 1, reduction<ReduceKind::prod>, "the product of a vector"},
     {"argmax", "x", 1, 1, argument_of<ir::ReduceKind::max>, "where a vector is largest, an index(n); the first of equals"},
     {"argmin", "x", 1, 1, argument_of<ir::ReduceKind::min>, "where a vector is least, an index(n); the first of equals"},
+    {"order", "x", 1, 1, order, "the indices that sort a vector: an index(n)[n]; ascending, NaN last, equals in their order"},
+    {"sort", "x", 1, 1, order, "a vector in ascending order, x[order(x)]"},
 };
 
 constexpr Builtin others[] = {
     {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
+    {"jacobian", "v, x", 2, 2, jacobian, "the derivatives of the vector v with respect to x: [n, shape of x]"},
     {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
     {"normal", "shape…", 0, -1, normal, "draws of the standard normal distribution"},
-    {"order", "x", 1, 1, order, "the indices that sort a vector: an index(n)[n]; ascending, NaN last, equals in their order"},
-    {"sort", "x", 1, 1, order, "a vector in ascending order, x[order(x)]"},
     {"bernoulli", "p, shape…", 1, -1, bernoulli, "bool draws that hold with probability p"},
+    {"batch", "e", 1, 1, batch,
+     "the tensor of all examples' e, its first dimension `batch`; `here` is this example's number in it"},
     {"batch_sum", "e", 1, 1, batch_sum, "the sum over the mini-batch"},
     {"batch_mean", "e", 1, 1, batch_sum, "the mean over the mini-batch"},
     {"csv", "path, header", 1, 2, csv, "the rows of a table of numbers"},
@@ -139,12 +148,7 @@ constexpr Builtin others[] = {
     {"chars", "", 0, -1, not_yet, "the characters of a file"},
     {"lines", "", 0, -1, not_yet, "the lines of a file"},
     {"windows", "", 0, -1, not_yet, "every stretch of that length"},
-    {"order", "", 0, -1, not_yet, "a stable argsort"},
-    {"sort", "", 0, -1, not_yet, "a vector in ascending order"},
-    {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},
-    {"jacobian", "", 0, -1, not_yet, "the derivatives of a vector"},
     {"checkpoint", "", 0, -1, not_yet, "e, computed again in the backward pass"},
-    {"batch", "", 0, -1, not_yet, "all examples' e"},
     {"conv2d", "", 0, -1, not_yet, "the convolution of an image"},
     {"max_pool2d", "", 0, -1, not_yet, "the largest of each window"},
     {"avg_pool2d", "", 0, -1, not_yet, "the mean of each window"},

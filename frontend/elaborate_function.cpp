@@ -3,6 +3,7 @@
 #include "frontend/elaborator.h"
 #include "frontend/formal_leaf.h"
 #include "frontend/leaves.h"
+#include "passes/examples.h"
 #include "passes/lift.h"
 
 #include <algorithm>
@@ -17,7 +18,9 @@ namespace {
 ir::Function over_examples(const ir::Function &function, const std::vector<bool> &lifted, int64_t count) {
   const ir::Extent size{count, false};
   const ir::Function batch =
-      count == 0 ? function : passes::lift(function, lifted, size, {.mini_batch = true, .lift_all_outputs = true});
+      count == 0 ? passes::alone(function)
+                 : passes::for_examples(passes::lift(function, lifted, {1, true}, {.mini_batch = true, .lift_all_outputs = true}),
+                                        count);
   ir::Function result;
   result.name = function.name;
   ir::Builder builder(result);
@@ -36,8 +39,6 @@ ir::Function over_examples(const ir::Function &function, const std::vector<bool>
   const std::vector<ir::NodeId> nodes = passes::inline_function(builder, batch, arguments);
   for (size_t i = 0; i < nodes.size(); ++i)
     builder.output({batch.outputs[i].kind, batch.outputs[i].slot, batch.outputs[i].name, nodes[i]});
-  for (ir::Node &node : result.nodes) // left where nothing varies by example: an example alone is its whole mini-batch
-    if (node.op == ir::Op::batch_sum || node.op == ir::Op::batch_broadcast) node.op = ir::Op::copy;
   return result;
 }
 
@@ -163,6 +164,7 @@ std::optional<Elaborator::EvalFunction> Elaborator::elaborate_function(const Fil
     const int slot = static_cast<int>(result.arguments.size());
     const ir::NodeId node =
         frame.builder().input({ir::InputKind::argument, slot, formals[i].name.name, ir::no_node}, ir_type(one));
+    if (batch) frame.give_each_example(node);
     arguments.push_back({formals[i].name.name, {TensorValue{&frame, node, one}}, formals[i].name.span});
     result.arguments.push_back(formals[i].name.name);
     result.argument_types.push_back(full);

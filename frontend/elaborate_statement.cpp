@@ -169,6 +169,7 @@ std::optional<std::vector<Value>> Elaborator::loop_turns(const Expr *source, con
     if (tensor) report(K::not_a_sequence, source->span, context, describe(value));
     return std::nullopt;
   }
+  if (!extent_known(tensor->type.dims[0], "`for` over a tensor", source->span, context)) return std::nullopt;
   if (!few(tensor->type.dims[0].value, source->span)) return std::nullopt;
   if (name) *name = tensor->type.dims[0].name;
   for (int64_t i = 0; i < tensor->type.dims[0].value; ++i) turns.push_back(row_of(*tensor, i, context));

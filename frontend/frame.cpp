@@ -44,20 +44,33 @@ NodeId Frame::add_argument(const std::string &name, const ir::Type &type, NodeId
   return here;
 }
 
+bool is_same_for_all(ir::Op op) { return op == ir::Op::batch_sum || op == ir::Op::batch_all || op == ir::Op::pass_sum; }
+
 bool Frame::varies_by_example(NodeId node) const {
   std::vector<bool> needed(node + 1, false);
   needed[node] = true;
   for (NodeId id = node + 1; id-- > 0;) {
-    if (!needed[id] || function_[id].op == ir::Op::batch_sum) continue;
-    if (function_[id].op == ir::Op::input && input_varies(id)) return true;
+    if (!needed[id] || is_same_for_all(function_[id].op)) continue;
+    if (function_[id].op == ir::Op::batch_take || (function_[id].op == ir::Op::input && input_varies(id))) return true;
     for (NodeId operand : function_[id].operands) needed[operand] = true;
   }
   return false;
 }
 
+std::vector<bool> Frame::differs_by_example() const {
+  std::vector<bool> differs(function_.nodes.size());
+  for (NodeId id = 0; id < differs.size(); ++id) {
+    const ir::Node &node = function_[id];
+    if (is_same_for_all(node.op)) continue;
+    differs[id] = node.op == ir::Op::batch_take || (node.op == ir::Op::input && input_varies(id));
+    for (NodeId operand : node.operands) differs[id] = differs[id] || differs[operand];
+  }
+  return differs;
+}
+
 bool Frame::input_varies(NodeId node) const {
   const InputKind kind = function_.inputs[std::get<ir::InputAttributes>(function_[node].attributes).number].kind;
-  if (kind == InputKind::source || kind == InputKind::row) return true;
+  if (kind == InputKind::source || kind == InputKind::row || of_examples_.contains(node)) return true;
   for (const auto *outer : {&captured_, &lifted_})
     if (const auto found = outer->find(node); found != outer->end()) return parent_->varies_by_example(found->second);
   return false;

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Root {
   std::map<int, TensorValue> states; // by slot: what a state is after the updates so far
   std::vector<int> updated;          // slots in the order of their first `<-`
 };
+
+/// Operations whose value is the same for all examples, whatever their operands.
+bool is_same_for_all(ir::Op);
 
 class Frame {
 public:
@@ -40,10 +44,14 @@ public:
 
   /// Of a nested frame: an input that `lift` gives the extra axes. `outer` is the parent's node with them; no_node: the numbers of an index.
   ir::NodeId add_argument(const std::string &name, const ir::Type &type, ir::NodeId outer = ir::no_node);
+  /// Of a root frame: an argument that is one for each example.
+  void give_each_example(ir::NodeId argument) { of_examples_.insert(argument); }
   /// The parent's node that an input of this frame stands for; nothing for those of add_argument and for all else.
   std::optional<ir::NodeId> outer_node(ir::NodeId input);
-  /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through `batch_sum`.
+  /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through what is the same for all.
   bool varies_by_example(ir::NodeId) const;
+  /// The same of every node.
+  std::vector<bool> differs_by_example() const;
 
 private:
   bool input_varies(ir::NodeId input) const;
@@ -56,6 +64,7 @@ private:
   std::map<ir::NodeId, ir::NodeId> captures_; // (node of the parent, input of this)
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
   std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
+  std::set<ir::NodeId> of_examples_;
 };
 
 } // namespace nnc::frontend

@@ -12,5 +12,6 @@ constexpr size_t max_nodes = 1'000'000;         // of one graph
 constexpr int64_t max_elements = 2'147'483'647; // of a tensor of one example: positions are i32
 constexpr int64_t max_turns = 1024;             // of a loop that is unrolled, items of a list that is computed
 constexpr size_t max_rank = 32;
+constexpr int64_t most_batch_axes = 2; // of a tensor: offsets are polynomials of that degree in the number of examples
 
 } // namespace nnc::frontend

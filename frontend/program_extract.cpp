@@ -1,6 +1,7 @@
 #include "frontend/program_extract.h"
 
 #include "ir/op.h"
+#include "passes/examples.h"
 
 namespace nnc::frontend {
 
@@ -67,10 +68,6 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
       made[id] = builder.input(program_input(input, numbers), node.type);
       continue;
     }
-    if (mode == ExtractMode::alone && (node.op == Op::batch_sum || node.op == Op::batch_broadcast)) {
-      made[id] = operands[0];
-      continue;
-    }
     if (mode != ExtractMode::as_it_is && node.op == Op::random_bits) operands[step_operand] = builder.constant(node.type, 0.0);
     made[id] =
         builder.add_node(node.op, std::move(operands), node.attributes, ir::record(node.op).declared_type ? &node.type : nullptr);
@@ -80,7 +77,7 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
     if (output.kind == ir::OutputKind::tensor) output.slot = renumbered(numbers.tensors, output.slot);
     builder.output(std::move(output));
   }
-  return function;
+  return mode == ExtractMode::alone ? passes::alone(function) : function;
 }
 
 } // namespace nnc::frontend

@@ -120,8 +120,12 @@ NodeId gather_or_view(Builder &b, NodeId table, NodeId index, int64_t batch) {
   int64_t along = -1; // the one axis of the index that it varies along
   for (int64_t k = 0; k < i.rank(); ++k) {
     if (form->coefficients[k] == 0 || i.dims[k] == Extent{}) continue;
-    if (along >= 0 || k < batch || i.dims[k].batch) return b.gather(table, index, batch);
+    if (along >= 0 || k < batch || (i.dims[k].batch && i.dims[k] != t.dims[batch])) return b.gather(table, index, batch);
     along = k;
+  }
+  if (t.dims[batch].batch) { // of the examples' axis all in order or none
+    const bool all = along >= 0 && i.dims[along] == t.dims[batch] && form->coefficients[along] == 1 && form->constant == 0;
+    if (!all) return b.gather(table, index, batch);
   }
   int64_t step = along < 0 ? 1 : form->coefficients[along], count = along < 0 ? 1 : i.dims[along].count;
   int64_t last = form->constant + (count - 1) * step;

@@ -12,6 +12,7 @@ template <typename Sink> struct Words {
 
   void number(double x) { sink(std::bit_cast<uint64_t>(x)); }
   template <typename T> void number(T x) { sink(static_cast<uint64_t>(x)); }
+  void number(Extent x) { sink(static_cast<uint64_t>(x.count)), sink(x.batch); }
   template <typename T> void operator()(const char *, const T &x) { number(x); }
   template <typename T> void operator()(const char *, const std::vector<T> &list) {
     sink(list.size());

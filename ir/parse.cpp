@@ -31,6 +31,7 @@ public:
   // Fields of attributes.
   void operator()(const char *name, int64_t &field) { key(name), field = number<int64_t>(); }
   void operator()(const char *name, uint64_t &field) { key(name), field = hexadecimal(); }
+  void operator()(const char *name, Extent &field) { key(name), field = extent(); }
   void operator()(const char *name, ReduceKind &field) { key(name), field = spelled<ReduceKind>(reduce_kinds); }
   template <typename T> void operator()(const char *name, std::vector<T> &field) {
     key(name);
@@ -128,17 +129,21 @@ private:
     return result;
   }
 
+  Extent extent() {
+    Extent result;
+    bool counted = at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
+    if (counted) result.count = number<int64_t>();
+    result.batch = take("B");
+    if (!counted && !result.batch) fail("expected an extent");
+    return result;
+  }
+
   Type type() {
     Type result{spelled<Elem>(std::array<std::string_view, 5>{"bool", "u8", "i32", "f32", "f64"}), {}};
     expect("[");
     while (!take("]")) {
       if (!result.dims.empty()) expect(",");
-      Extent extent;
-      bool counted = at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
-      if (counted) extent.count = number<int64_t>();
-      extent.batch = take("B");
-      if (!counted && !extent.batch) fail("expected an extent");
-      result.dims.push_back(extent);
+      result.dims.push_back(extent());
     }
     return result;
   }

@@ -31,9 +31,19 @@ std::vector<bool> reached(const Function &function, NodeId y, std::span<const No
   return reached;
 }
 
+/// Whether the node's rule says what one of the examples contributes: those of operations on all examples do, and those of nodes that differ.
+bool of_one_example(Op op, bool differs) { return differs || op == Op::batch_sum || op == Op::batch_all; }
+
+/// The sum over the examples of a contribution that the node makes with `gradient`. Of batch_take it is zeros but at this example, so that the
+/// sum is all examples' gradients.
+NodeId sum_over_examples(Builder &builder, Op op, NodeId gradient, NodeId contribution) {
+  return op == Op::batch_take ? builder.unary(Op::batch_all, gradient) : builder.unary(Op::batch_sum, contribution);
+}
+
 } // namespace
 
-std::vector<NodeId> differentiate(Builder &builder, NodeId y, NodeId seed, std::span<const NodeId> xs) {
+std::vector<NodeId> differentiate(Builder &builder, NodeId y, NodeId seed, std::span<const NodeId> xs,
+                                  const std::vector<bool> *differs) {
   if (builder.type(y) != builder.type(seed) || !is_float(builder.type(y).elem))
     throw InternalError(fmt::format("derivative of {} with seed {}", to_string(builder.type(y)), to_string(builder.type(seed))));
   PlaceId before = builder.place();
@@ -52,6 +62,8 @@ std::vector<NodeId> differentiate(Builder &builder, NodeId y, NodeId seed, std::
     std::vector<NodeId> contributions = rule({builder, id, gradient[id], wanted});
     for (size_t i = 0; i < operands.size(); ++i) {
       if (!wanted[i] || contributions[i] == no_node) continue;
+      if (differs && !(*differs)[operands[i]] && of_one_example(builder.function()[id].op, (*differs)[id]))
+        contributions[i] = sum_over_examples(builder, builder.function()[id].op, gradient[id], contributions[i]);
       NodeId &sum = gradient[operands[i]];
       sum = sum == no_node ? contributions[i] : builder.add(sum, contributions[i]);
     }

@@ -175,7 +175,7 @@ private:
       NodeId greatest = b_.argreduce(ReduceKind::max, x, rank - 1);
       if (pick(2))
         return keep(
-            b_.scatter_add(greatest, b_.convert(greatest, real_), rank > 1 && shape(x)[0].batch ? 1 : 0, shape(x).back().count));
+            b_.scatter_add(greatest, b_.convert(greatest, real_), rank > 1 && shape(x)[0].batch ? 1 : 0, shape(x).back()));
       return keep(b_.convert(greatest, real_));
     }
     }
