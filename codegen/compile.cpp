@@ -20,7 +20,7 @@
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Utils/Mem2Reg.h>
-#include <span>
+#include <numeric>
 
 namespace nnc::codegen {
 
@@ -60,16 +60,23 @@ static void export_description(llvm::Module &module, const std::string &text) {
   new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::ExternalLinkage, data, "nnc_description");
 }
 
-static std::string compile(std::span<const Entry *const> entries, const std::string *description, const Target &target,
-                           Output output) {
-  Processor processor = codegen::processor(target);
+namespace {
+
+/// What one object defines: functions of kernels and of entries, by number.
+struct Part {
+  std::vector<size_t> forms, entries;
+  bool has_description = false;
+};
+
+std::string compile(const Unit &unit, const KernelForms &forms, const Part &part, const Processor &processor, Output output) {
   std::unique_ptr<llvm::TargetMachine> machine = target_machine(processor);
   llvm::LLVMContext context;
   llvm::Module module("nnc", context);
   module.setTargetTriple(machine->getTargetTriple().str());
   module.setDataLayout(machine->createDataLayout());
-  for (const Entry *entry : entries) lower_entry(module, processor, *entry);
-  if (description) export_description(module, *description);
+  for (size_t form : part.forms) lower_kernel(module, processor, forms.forms[form]);
+  for (size_t entry : part.entries) lower_entry(module, processor, unit.entries[entry], forms.forms, forms.calls[entry]);
+  if (part.has_description) export_description(module, unit.description);
   verify(module, "after lowering");
   optimise(module, *machine);
 
@@ -87,34 +94,50 @@ static std::string compile(std::span<const Entry *const> entries, const std::str
   return {bytes.begin(), bytes.end()};
 }
 
-std::string compile(const Unit &unit, const Target &target, Output output) {
-  std::vector<const Entry *> entries;
-  for (const Entry &entry : unit.entries) entries.push_back(&entry);
-  return compile(entries, &unit.description, target, output);
+/// About how long LLVM takes for a form; a contraction's tiles are unrolled.
+size_t compile_cost(const KernelForm &form) { return form.kernel.values.size() + (form.kernel.contraction ? 100 : 10); }
+
+/// Each form and each entry, the longest first, to the part that has less to do so far.
+std::array<Part, 2> parted(const Unit &unit, const KernelForms &forms) {
+  struct Item {
+    bool is_entry;
+    size_t number, cost;
+  };
+  std::vector<Item> items;
+  for (size_t entry = 0; entry < unit.entries.size(); ++entry) items.push_back({true, entry, 10 + 5 * forms.calls[entry].size()});
+  for (size_t form = 0; form < forms.forms.size(); ++form) items.push_back({false, form, compile_cost(forms.forms[form])});
+  std::stable_sort(items.begin(), items.end(), [](const Item &a, const Item &b) { return a.cost > b.cost; });
+  std::array<Part, 2> parts;
+  parts[0].has_description = true;
+  std::array<size_t, 2> costs{};
+  for (const Item &item : items) {
+    size_t lighter = costs[1] < costs[0];
+    (item.is_entry ? parts[lighter].entries : parts[lighter].forms).push_back(item.number);
+    costs[lighter] += item.cost;
+  }
+  for (Part &part : parts) std::sort(part.forms.begin(), part.forms.end()), std::sort(part.entries.begin(), part.entries.end());
+  return parts;
 }
 
-/// About how long LLVM takes for an entry; a contraction's tiles are unrolled.
-static size_t compile_cost(const Entry &entry) {
-  size_t cost = 1;
-  for (const Kernel &kernel : entry.kernels) cost += kernel.values.size() + (kernel.contraction ? 100 : 10);
-  return cost;
+} // namespace
+
+std::string compile(const Unit &unit, const Target &target, Output output) {
+  Processor processor = codegen::processor(target);
+  KernelForms forms = kernel_forms(unit.entries, processor);
+  Part whole{{}, {}, true};
+  whole.forms.resize(forms.forms.size()), whole.entries.resize(unit.entries.size());
+  std::iota(whole.forms.begin(), whole.forms.end(), size_t{0});
+  std::iota(whole.entries.begin(), whole.entries.end(), size_t{0});
+  return compile(unit, forms, whole, processor, output);
 }
 
 std::vector<std::string> compile_objects(const Unit &unit, const Target &target) {
-  std::vector<const Entry *> entries;
-  for (const Entry &entry : unit.entries) entries.push_back(&entry);
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry *a, const Entry *b) { return compile_cost(*a) > compile_cost(*b); });
-  std::array<std::vector<const Entry *>, 2> parts;
-  std::array<size_t, 2> costs{};
-  for (const Entry *entry : entries) {
-    size_t lighter = costs[1] < costs[0];
-    parts[lighter].push_back(entry);
-    costs[lighter] += compile_cost(*entry);
-  }
-  target_machine(processor(target)); // sets LLVM up, which threads may not do at once
-  auto second = std::async(std::launch::async, [&] { return compile(parts[1], nullptr, target, Output::object); });
-  std::string first = compile(parts[0], &unit.description, target, Output::object);
+  Processor processor = codegen::processor(target);
+  KernelForms forms = kernel_forms(unit.entries, processor);
+  std::array<Part, 2> parts = parted(unit, forms);
+  target_machine(processor); // sets LLVM up, which threads may not do at once
+  auto second = std::async(std::launch::async, [&] { return compile(unit, forms, parts[1], processor, Output::object); });
+  std::string first = compile(unit, forms, parts[0], processor, Output::object);
   return {std::move(first), second.get()};
 }
 

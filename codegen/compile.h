@@ -28,8 +28,8 @@ enum class Output { llvm, assembly, object };
 /// LLVM IR or assembly as text, or the bytes of an ELF object that defines nnc_description and nnc_<entry> for each entry.
 std::string compile(const Unit &, const Target &, Output);
 
-/// The same as the two objects that together are the unit, made side by side: entries are shared out by the length of their code. What
-/// programs are linked of and what the JIT loads.
+/// The same as the two objects that together are the unit, made side by side: what there is to compile, each kernel's code once
+/// (codegen/kernel_form.h), is shared out by its length. What programs are linked of and what the JIT loads.
 std::vector<std::string> compile_objects(const Unit &, const Target &);
 
 /// The entries in memory, callable as long as this lives.

@@ -1,6 +1,7 @@
 #include "codegen/fuse.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace nnc::codegen {
 
@@ -85,7 +86,7 @@ private:
     bool alone = op == Op::pad || op == Op::concatenate || op == Op::scatter_add || op == Op::order;
     bool contraction = op == Op::dot && domain.inner.empty();
     if (!alone && !contraction) {
-      for (int number = static_cast<int>(groups_.size()) - 1; number >= 0; --number)
+      for (int number : candidates(domain, reads))
         if (join(number, id, domain, reads)) return;
     }
     Group group;
@@ -97,13 +98,28 @@ private:
     group.outer = domain.outer;
     group.inner = domain.inner;
     group.members.push_back({id, group.kind == GroupKind::row ? 1 : 0, false});
+    if (is_scalar_map(group)) scalar_maps_.push_back(static_cast<int>(groups_.size()));
     groups_.push_back(std::move(group));
     settle(static_cast<int>(groups_.size()) - 1, id, reads);
   }
 
+  static bool is_scalar_map(const Group &group) { return group.kind == GroupKind::map && group.shape.empty(); }
+
+  /// The groups that a node could share a kernel with, the latest first: those that make what it reads, and for a scalar the maps of scalars.
+  std::vector<int> candidates(const Domain &domain, const std::vector<At> &reads) const {
+    std::vector<int> numbers;
+    if (domain.shape.empty()) numbers = scalar_maps_;
+    for (const At &read : reads)
+      if (group_of_[read.node] >= 0) numbers.push_back(group_of_[read.node]);
+    std::sort(numbers.begin(), numbers.end(), std::greater<>());
+    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+    return numbers;
+  }
+
   bool join(int number, NodeId id, const Domain &domain, const std::vector<At> &reads) {
+    if (!may_share(groups_[number], domain)) return false;
     Group changed = groups_[number];
-    if (!same_space(changed, domain)) return false;
+    if (becomes_row(changed, domain)) make_row(changed, domain);
     Member member{id, 0, changed.kind == GroupKind::row && domain.inner.empty() && !is_outer(changed, domain)};
     std::vector<int> axes; // of the domain in the kernel
     if (is_outer(changed, domain))
@@ -113,8 +129,8 @@ private:
 
     bool shares = domain.shape.empty() && changed.kind == GroupKind::map;
     for (const At &read : reads) {
+      if (group_of_[read.node] != number) continue;
       const Member *source = changed.find(read.node);
-      if (!source) continue;
       if (!same_element(changed, *source, read.index, axes)) return false;
       shares = true;
       int available = source->inner || source->level % 2 == 0 ? source->level : source->level + 1;
@@ -134,19 +150,25 @@ private:
     return true;
   }
 
-  /// Whether the domain is that of the group (a map becomes a row kernel for a reduction of its last axes), or its outer part.
-  bool same_space(Group &group, const Domain &domain) const {
+  /// Whether the domain is that of the group, or its outer part.
+  static bool may_share(const Group &group, const Domain &domain) {
     if (group.kind == GroupKind::alone) return false;
     if (group.kind == GroupKind::row && is_outer(group, domain)) return true;
     if (group.shape != domain.shape) return false;
-    if (domain.inner.empty() || domain.inner == group.inner) return true;
-    bool trailing = domain.outer.empty() || domain.outer.back() < domain.inner.front();
-    if (group.kind != GroupKind::map || !trailing || !many(domain.shape, domain.outer)) return false;
+    return domain.inner.empty() || domain.inner == group.inner || becomes_row(group, domain);
+  }
+
+  /// A map becomes a row kernel for a reduction of its last axes.
+  static bool becomes_row(const Group &group, const Domain &domain) {
+    bool trailing = domain.outer.empty() || domain.inner.empty() || domain.outer.back() < domain.inner.front();
+    return group.kind == GroupKind::map && !domain.inner.empty() && trailing && many(domain.shape, domain.outer);
+  }
+
+  static void make_row(Group &group, const Domain &domain) {
     group.kind = GroupKind::row;
     group.outer = domain.outer;
     group.inner = domain.inner;
     for (Member &member : group.members) member.level = 1, member.inner = true;
-    return true;
   }
 
   static bool is_outer(const Group &group, const Domain &domain) {
@@ -177,6 +199,7 @@ private:
   const Memory &memory_;
   std::vector<int> group_of_;
   std::vector<Group> groups_;
+  std::vector<int> scalar_maps_;
 };
 
 } // namespace

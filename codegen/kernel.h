@@ -132,7 +132,7 @@ enum class Lanes : uint8_t {
 };
 
 struct Kernel {
-  std::string name; // `k3_map`, unique in the entry
+  std::string name; // `train_3_map`, unique in the unit
   std::vector<Size> axes;
   std::vector<Stage> stages;
   std::vector<Instruction> values;

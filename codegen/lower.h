@@ -1,13 +1,14 @@
 #pragma once
-// Kernels to LLVM IR. A kernel becomes
+// Kernels to LLVM IR. The form of a kernel becomes
 //
-//   internal void kN(nnc_call *, i64 examples, i64 turn, i64 begin, i64 end)
+//   void kN(nnc_call *, i64 *places, i64 examples, i64 turn, i64 begin, i64 end)
 //
-// which runs the points of one of its axes (Sharing) from `begin` to `end`; `turn` counts the steps of the call from 0. An entry calls
-// its kernels in order, each thread with its share. Vectors are explicit: the lane axis goes in steps of several vectors, and
+// which runs the points of one of its axes (Sharing) from `begin` to `end`; `turn` counts the steps of the call from 0. `places` tells
+// kernels of one form apart: the address of each buffer, then the path of each draw. An entry works the places of its kernels out once
+// a call and calls them in order, each thread with its share. Vectors are explicit: the lane axis goes in steps of several vectors, and
 // what remains at its end runs as masked vectors of the same code, so that no result depends on where an element falls.
 
-#include "codegen/kernel.h"
+#include "codegen/kernel_form.h"
 #include "codegen/scalar.h"
 #include "codegen/target.h"
 
@@ -17,14 +18,6 @@
 #include <map>
 
 namespace nnc::codegen {
-
-/// How threads part a kernel: [0, extent) of one axis, in multiples of `granule` but for the end.
-struct Sharing {
-  Size extent = 1;
-  int64_t granule = 1;
-  double work = 0; // nanoseconds or so for each point of the product of `points`
-  std::vector<Size> points;
-};
 
 /// The points that straight-line code is emitted for at once: one, or `vectors` vectors of `width` along the lane axis.
 struct Block {
@@ -47,9 +40,9 @@ using Computations = std::vector<Computed>; // by ValueId
 /// The function of one kernel under construction.
 class KernelFunction {
 public:
-  KernelFunction(llvm::Module &, const Processor &, const Entry &, const Kernel &, const std::vector<llvm::Value *> &constants);
+  KernelFunction(llvm::Module &, const Processor &, const KernelForm &);
 
-  const Entry &entry;
+  const KernelForm &form;
   const Kernel &kernel;
   const Processor &target;
   llvm::IRBuilder<> b;
@@ -60,9 +53,10 @@ public:
   MathTarget math() const { return {target.fma}; }
   llvm::Value *integer(int64_t value) { return b.getInt64(value); }
 
-  /// In the function's first block, so that they dominate all: the value of a size, a buffer's address, a field of nnc_call.
+  /// In the function's first block, so that they dominate all: the value of a size, a buffer's address, a draw's path, a field of nnc_call.
   llvm::Value *size(const Size &);
   llvm::Value *base(BufferId);
+  llvm::Value *path(uint64_t number);
   llvm::Value *call_value(ir::InputKind);
   llvm::Value *field(size_t offset, llvm::Type *);
   /// Memory of the function's frame.
@@ -104,15 +98,14 @@ private:
   Loop open(llvm::Value *from, llvm::Value *to, int64_t step);
   void close(Loop &);
   llvm::BasicBlock *block(const char *name);
-  llvm::Value *space_base(const Buffer &);
+  llvm::Value *place(size_t number, llvm::Type *);
   void find_scopes();
 
-  llvm::Value *call_, *examples_, *turn_;
+  llvm::Value *call_, *places_, *examples_, *turn_;
   llvm::IRBuilder<> first_; // inserts into the first block
   llvm::BasicBlock *body_;
-  const std::vector<llvm::Value *> &constants_;
   std::map<std::array<int64_t, 3>, llvm::Value *> sizes_;
-  std::vector<llvm::Value *> bases_;
+  std::vector<llvm::Value *> bases_, paths_;
   std::map<size_t, llvm::Value *> fields_;
   std::vector<llvm::MDNode *> scope_, apart_; // by buffer
 };
@@ -173,14 +166,17 @@ double code_cost(const Kernel &, const Stage &);
 /// The outer axis that threads part: the first that gives them enough to do, else the longest.
 size_t axis_to_share(const Kernel &);
 
-/// The whole kernel; `lower_nest`, `lower_contraction` and `lower_ordering` are its forms.
-llvm::Function *lower_kernel(llvm::Module &, const Processor &, const Entry &, const Kernel &,
-                             const std::vector<llvm::Value *> &constants, Sharing &);
-void lower_nest(KernelFunction &, Sharing &);
-void lower_contraction(KernelFunction &, Sharing &);
-void lower_ordering(KernelFunction &, Sharing &);
+/// The whole function; `lower_nest`, `lower_contraction` and `lower_ordering` are its kinds.
+void lower_kernel(llvm::Module &, const Processor &, const KernelForm &);
+void lower_nest(KernelFunction &);
+void lower_contraction(KernelFunction &);
+void lower_ordering(KernelFunction &);
 
-/// `nnc_<name>`.
-void lower_entry(llvm::Module &, const Processor &, const Entry &);
+/// The function of a form, declared where it is not in the module yet.
+llvm::Function *kernel_function(llvm::Module &, const KernelForm &);
+
+/// `nnc_<name>`, which calls the functions of `forms`.
+void lower_entry(llvm::Module &, const Processor &, const Entry &, const std::vector<KernelForm> &forms,
+                 const std::vector<KernelCall> &);
 
 } // namespace nnc::codegen

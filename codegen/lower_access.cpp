@@ -57,7 +57,7 @@ Parted part(KernelFunction &f, const Access &access, const Block &block, const C
     add(block.axes[axis], access.strides[axis]);
     if (static_cast<int>(axis) == block.lane_axis) p.lane_stride = access.strides[axis];
   }
-  p.start = f.b.CreateInBoundsGEP(memory_type(f.context(), f.entry.buffers[access.buffer].elem), f.base(access.buffer), offset);
+  p.start = f.b.CreateInBoundsGEP(memory_type(f.context(), f.form.buffers[access.buffer].elem), f.base(access.buffer), offset);
   return p;
 }
 
@@ -89,7 +89,7 @@ Value *to_memory(KernelFunction &f, Value *x, ir::Elem elem) {
 } // namespace
 
 Computed load(KernelFunction &f, const Access &access, const Block &block, const Computations &values) {
-  ir::Elem elem = f.entry.buffers[access.buffer].elem;
+  ir::Elem elem = f.form.buffers[access.buffer].elem;
   llvm::Type *type = memory_type(f.context(), elem);
   llvm::Align align(ir::bytes(elem));
   Parted p = part(f, access, block, values);
@@ -117,7 +117,7 @@ Computed load(KernelFunction &f, const Access &access, const Block &block, const
 }
 
 void store(KernelFunction &f, const Access &access, const Block &block, const Computations &values, const Computed &value) {
-  ir::Elem elem = f.entry.buffers[access.buffer].elem;
+  ir::Elem elem = f.form.buffers[access.buffer].elem;
   llvm::Type *type = memory_type(f.context(), elem);
   llvm::Align align(ir::bytes(elem));
   Parted p = part(f, access, block, values);

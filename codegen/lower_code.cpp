@@ -39,6 +39,7 @@ Computed emit_elementwise(KernelFunction &f, const Instruction &i, const Block &
   for (int v = 0; v < (result.uniform ? 1 : block.vectors); ++v) {
     llvm::SmallVector<Value *, 6> parts;
     for (const Computed &operand : operands) parts.push_back(operand.parts[v]);
+    if (i.op == ir::Op::random_bits) parts.push_back(f.path(i.random.path));
     result.parts.push_back(emit_scalar(f.b, f.math(), i, parts));
   }
   return result;

@@ -27,14 +27,17 @@ ContractionLowering::ContractionLowering(KernelFunction &f)
   if (plan_.panel != Panel::none) panel_ = f.local(scalar_, (plan_.panel_rows + plan_.width) * row, 64);
 }
 
-void ContractionLowering::describe(Sharing &sharing) const {
-  std::vector<Size> axes = f_.kernel.axes;
-  axes.push_back(c_.m), axes.push_back(c_.n);
-  sharing.extent = axes[plan_.shared_axis];
-  sharing.granule = plan_.granule;
-  sharing.points = axes;
-  sharing.points.insert(sharing.points.end(), c_.k.begin(), c_.k.end());
-  sharing.work = 0.5 / plan_.width;
+Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {
+  const Contraction &c = *kernel.contraction;
+  const ContractionPlan plan = plan_contraction(kernel, target);
+  Sharing sharing;
+  sharing.points = kernel.axes;
+  sharing.points.push_back(c.m), sharing.points.push_back(c.n);
+  sharing.extent = sharing.points[plan.shared_axis];
+  sharing.granule = plan.granule;
+  sharing.points.insert(sharing.points.end(), c.k.begin(), c.k.end());
+  sharing.work = 0.5 / plan.width;
+  return sharing;
 }
 
 ContractionLowering::Value *ContractionLowering::from(int axis) { return axis == plan_.shared_axis ? f_.begin : f_.integer(0); }
@@ -135,10 +138,6 @@ void ContractionLowering::epilogue(const Columns &columns, Value *m, Value *coun
   });
 }
 
-void lower_contraction(KernelFunction &f, Sharing &sharing) {
-  ContractionLowering lowering(f);
-  lowering.describe(sharing);
-  lowering.emit();
-}
+void lower_contraction(KernelFunction &f) { ContractionLowering(f).emit(); }
 
 } // namespace nnc::codegen

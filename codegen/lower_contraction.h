@@ -12,7 +12,6 @@ class ContractionLowering {
 public:
   explicit ContractionLowering(KernelFunction &);
   void emit();
-  void describe(Sharing &) const;
 
 private:
   using Value = llvm::Value;

@@ -49,7 +49,7 @@ static void transpose(llvm::IRBuilderBase &b, std::vector<Value *> &rows) {
 /// b is contiguous along the last summed axis: squares of `width` elements of k by `width` of n.
 void ContractionLowering::pack_transposed(const Columns &columns, Value *k_first, Value *k_end) {
   int width = plan_.width;
-  ir::Elem elem = f_.entry.buffers[c_.b.buffer].elem;
+  ir::Elem elem = f_.form.buffers[c_.b.buffer].elem;
   llvm::Type *type = memory_type(f_.context(), elem);
   Value *last = f_.b.CreateSub(f_.size(c_.n), f_.integer(1));
   std::vector<Value *> k;

@@ -77,7 +77,7 @@ std::vector<Value *> ContractionLowering::addresses_of_a(int rows, Value *m, con
     return block;
   };
   bool is_indirect = !c_.a.indirect.empty();
-  llvm::Type *type = memory_type(f_.context(), f_.entry.buffers[c_.a.buffer].elem);
+  llvm::Type *type = memory_type(f_.context(), f_.form.buffers[c_.a.buffer].elem);
   Size along_m = outer_ < c_.a.strides.size() ? c_.a.strides[outer_] : Size(0);
   std::vector<Value *> addresses;
   for (int row = 0; row < rows; ++row) {
@@ -94,7 +94,7 @@ std::vector<Value *> ContractionLowering::addresses_of_a(int rows, Value *m, con
 
 void ContractionLowering::multiply_add(const Columns &columns, int rows, Value *m, const std::vector<Value *> &k,
                                        Value *packed_row, const std::vector<Value *> &sums) {
-  ir::Elem elem = f_.entry.buffers[c_.a.buffer].elem;
+  ir::Elem elem = f_.form.buffers[c_.a.buffer].elem;
   std::vector<Value *> b = columns_of_b(columns, k, packed_row), a = addresses_of_a(rows, m, k);
   for (int row = 0; row < rows; ++row) {
     auto *element = f_.b.CreateAlignedLoad(memory_type(f_.context(), elem), a[row], llvm::Align(ir::bytes(elem)));

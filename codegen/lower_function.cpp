@@ -17,24 +17,31 @@ llvm::Type *memory_type(llvm::LLVMContext &context, ir::Elem elem) {
 
 llvm::Type *vector_of(llvm::Type *type, int width) { return width == 1 ? type : llvm::FixedVectorType::get(type, width); }
 
-KernelFunction::KernelFunction(llvm::Module &module, const Processor &processor, const Entry &e, const Kernel &k,
-                               const std::vector<Value *> &constants)
-    : entry(e), kernel(k), target(processor), b(module.getContext()), first_(module.getContext()), constants_(constants) {
-  llvm::Type *i64 = b.getInt64Ty();
-  auto *type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), i64, i64, i64, i64}, false);
-  function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, e.name + "_" + k.name, module);
+llvm::Function *kernel_function(llvm::Module &module, const KernelForm &form) {
+  std::string name = "nnc_" + form.kernel.name;
+  if (llvm::Function *known = module.getFunction(name)) return known;
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *i64 = llvm::Type::getInt64Ty(context), *pointer = llvm::PointerType::get(context, 0);
+  auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, i64, i64, i64, i64}, false);
+  auto *made = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module);
+  made->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  made->setDoesNotThrow();
+  return made;
+}
+
+KernelFunction::KernelFunction(llvm::Module &module, const Processor &processor, const KernelForm &f)
+    : form(f), kernel(f.kernel), target(processor), b(module.getContext()), function(kernel_function(module, f)),
+      first_(module.getContext()), bases_(f.buffers.size()), paths_(f.paths) {
   function->addFnAttr("prefer-vector-width", std::to_string(processor.vector_bytes * 8));
   function->addFnAttr("target-cpu", processor.cpu);
   if (!processor.features.empty()) function->addFnAttr("target-features", processor.features);
-  function->setDoesNotThrow();
   function->addParamAttr(0, llvm::Attribute::NonNull);
-  call_ = function->getArg(0), examples_ = function->getArg(1), turn_ = function->getArg(2);
-  begin = function->getArg(3), end = function->getArg(4);
+  call_ = function->getArg(0), places_ = function->getArg(1), examples_ = function->getArg(2), turn_ = function->getArg(3);
+  begin = function->getArg(4), end = function->getArg(5);
   llvm::BasicBlock *entry_block = block("entry");
   body_ = block("body");
   first_.SetInsertPoint(entry_block);
   b.SetInsertPoint(body_);
-  bases_.resize(e.buffers.size());
   find_scopes();
 }
 
@@ -62,37 +69,25 @@ Value *KernelFunction::field(size_t offset, llvm::Type *type) {
   return value;
 }
 
-/// The start of a buffer's space; what `train` has one of per step is that of the current one.
-Value *KernelFunction::space_base(const Buffer &buffer) {
-  llvm::Type *pointer = b.getPtrTy();
-  auto table = [&](size_t offset) {
-    Value *slot = first_.CreateConstInBoundsGEP1_64(pointer, field(offset, pointer), buffer.number);
-    return first_.CreateLoad(pointer, slot);
-  };
-  auto advanced = [&](Value *start, llvm::Type *type, Value *per_step) -> Value * {
-    return entry.steps ? first_.CreateInBoundsGEP(type, start, first_.CreateMul(turn_, per_step)) : start;
-  };
-  switch (buffer.space) {
-  case Space::state: return field(offsetof(nnc_call, state), pointer);
-  case Space::arena: return field(offsetof(nnc_call, arena), pointer);
-  case Space::source: return table(offsetof(nnc_call, sources));
-  case Space::rows: return advanced(table(offsetof(nnc_call, rows)), b.getInt32Ty(), examples_);
-  case Space::output: return table(offsetof(nnc_call, outputs));
-  case Space::settings: return field(offsetof(nnc_call, settings), pointer);
-  case Space::costs: return advanced(field(offsetof(nnc_call, costs), pointer), b.getDoubleTy(), b.getInt64(entry.costs));
-  case Space::reports: return advanced(field(offsetof(nnc_call, reports), pointer), b.getDoubleTy(), b.getInt64(entry.reports));
-  case Space::constant: return constants_.at(buffer.number);
-  }
-  throw ir::InternalError("a buffer in no space");
+Value *KernelFunction::place(size_t number, llvm::Type *type) {
+  auto *load = first_.CreateLoad(type, first_.CreateConstInBoundsGEP1_64(first_.getInt64Ty(), places_, number));
+  load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context(), {}));
+  return load;
 }
 
 Value *KernelFunction::base(BufferId id) {
   Value *&value = bases_[id];
   if (!value) {
-    const Buffer &buffer = entry.buffers[id];
-    value = space_base(buffer);
-    if (!buffer.offset.is_zero()) value = first_.CreateInBoundsGEP(first_.getInt8Ty(), value, size(buffer.offset));
+    const Size &per_turn = form.buffers[id].per_turn;
+    value = place(id, b.getPtrTy());
+    if (!per_turn.is_zero()) value = first_.CreateInBoundsGEP(first_.getInt8Ty(), value, first_.CreateMul(turn_, size(per_turn)));
   }
+  return value;
+}
+
+Value *KernelFunction::path(uint64_t number) {
+  Value *&value = paths_[number];
+  if (!value) value = place(form.buffers.size() + number, b.getInt64Ty());
   return value;
 }
 
@@ -147,39 +142,19 @@ void KernelFunction::close(Loop &l) {
   b.SetInsertPoint(l.after);
 }
 
-/// Whether two buffers never share a byte, for any number of examples.
-static bool apart(const Buffer &a, const Buffer &b) {
-  if (a.space != b.space) return true;
-  if (a.number != b.number) return true;
-  auto before = [](const Buffer &first, const Buffer &second) {
-    Size end = first.offset + first.elements * Size(ir::bytes(first.elem));
-    for (int i = 0; i < 3; ++i)
-      if (second.offset.c[i] < end.c[i]) return false;
-    return true;
-  };
-  return before(a, b) || before(b, a);
-}
-
 void KernelFunction::find_scopes() {
-  std::vector<BufferId> used;
-  auto use = [&](const Access &access) { used.push_back(access.buffer); };
-  for (const Instruction &i : kernel.values)
-    if (i.code == Code::load || i.code == Code::store || i.code == Code::store_add) use(i.access);
-  if (kernel.contraction) use(kernel.contraction->a), use(kernel.contraction->b);
-  std::sort(used.begin(), used.end());
-  used.erase(std::unique(used.begin(), used.end()), used.end());
-
   llvm::MDBuilder metadata(context());
   llvm::MDNode *domain = metadata.createAnonymousAliasScopeDomain();
-  scope_.resize(entry.buffers.size()), apart_.resize(entry.buffers.size());
-  for (BufferId id : used) scope_[id] = metadata.createAnonymousAliasScope(domain);
-  for (BufferId id : used) {
+  size_t count = form.buffers.size();
+  std::vector<llvm::MDNode *> scopes;
+  for (size_t id = 0; id < count; ++id) scopes.push_back(metadata.createAnonymousAliasScope(domain));
+  for (size_t id = 0; id < count; ++id) {
     std::vector<llvm::Metadata *> others;
-    for (BufferId other : used)
-      if (other != id && apart(entry.buffers[id], entry.buffers[other])) others.push_back(scope_[other]);
-    apart_[id] = llvm::MDNode::get(context(), others);
+    for (size_t other = 0; other < count; ++other)
+      if (other != id && form.buffers[id].apart[other]) others.push_back(scopes[other]);
+    apart_.push_back(llvm::MDNode::get(context(), others));
+    scope_.push_back(llvm::MDNode::get(context(), {scopes[id]}));
   }
-  for (BufferId id : used) scope_[id] = llvm::MDNode::get(context(), {scope_[id]});
 }
 
 llvm::Instruction *KernelFunction::mark(llvm::Instruction *access, BufferId id) {

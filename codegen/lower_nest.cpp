@@ -27,8 +27,8 @@ struct Shape {
 };
 
 /// Few vectors for long code; none that would be empty.
-Shape lane_shape(const KernelFunction &f, const Size &extent, double cost) {
-  Shape s{kernel_lanes(f.kernel, f.target), cost <= 12 ? 4 : cost <= 40 ? 2 : 1};
+Shape lane_shape(const Kernel &kernel, const Processor &target, const Size &extent, double cost) {
+  Shape s{kernel_lanes(kernel, target), cost <= 12 ? 4 : cost <= 40 ? 2 : 1};
   if (!extent.is_constant()) return s;
   int64_t n = std::max<int64_t>(extent.c[0], 1);
   if (n < s.width) s.width = static_cast<int>(std::bit_ceil(static_cast<uint64_t>(n)));
@@ -36,9 +36,23 @@ Shape lane_shape(const KernelFunction &f, const Size &extent, double cost) {
   return s;
 }
 
+double kernel_cost(const Kernel &kernel) {
+  double cost = 0;
+  for (const Stage &s : kernel.stages) cost += code_cost(kernel, s);
+  return cost;
+}
+
+/// Of the last outer axis.
+Shape outer_shape(const Kernel &kernel, const Processor &target) {
+  if (kernel.lanes != Lanes::outer || kernel.axes.empty()) return {};
+  return lane_shape(kernel, target, kernel.axes.back(), kernel_cost(kernel));
+}
+
 class Nest {
 public:
-  Nest(KernelFunction &f, Sharing &sharing);
+  explicit Nest(KernelFunction &f)
+      : f_(f), kernel_(f.kernel), values_(f.kernel.values.size()), shared_axis_(axis_to_share(f.kernel)),
+        outer_(outer_shape(f.kernel, f.target)) {}
   void emit();
 
 private:
@@ -53,26 +67,9 @@ private:
   KernelFunction &f_;
   const Kernel &kernel_;
   Computations values_;
-  size_t shared_axis_ = 0;
-  Shape outer_; // of the last outer axis
+  const size_t shared_axis_;
+  const Shape outer_;
 };
-
-Nest::Nest(KernelFunction &f, Sharing &sharing) : f_(f), kernel_(f.kernel), values_(f.kernel.values.size()) {
-  double cost = 0, widest = kernel_lanes(kernel_, f.target);
-  for (const Stage &s : kernel_.stages) cost += code_cost(kernel_, s);
-  if (kernel_.lanes == Lanes::outer && !kernel_.axes.empty()) outer_ = lane_shape(f, kernel_.axes.back(), cost);
-
-  sharing.points = kernel_.axes;
-  const Stage *longest = nullptr;
-  for (const Stage &s : kernel_.stages)
-    if (!longest || s.axes.size() > longest->axes.size()) longest = &s;
-  if (longest) sharing.points.insert(sharing.points.end(), longest->axes.begin(), longest->axes.end());
-  sharing.work = 0.4 * cost / widest;
-  if (kernel_.axes.empty()) return;
-  shared_axis_ = axis_to_share(kernel_);
-  sharing.extent = kernel_.axes[shared_axis_];
-  if (shared_axis_ + 1 == kernel_.axes.size()) sharing.granule = outer_.step();
-}
 
 void Nest::emit() {
   Block block;
@@ -136,7 +133,7 @@ bool Nest::adds_in_order(const Stage &s) const {
 void Nest::stage(const Stage &s, Block block) {
   bool own_lanes = kernel_.lanes == Lanes::inner && !s.axes.empty() && !adds_in_order(s);
   Shape shape{block.width, block.vectors};
-  if (own_lanes) shape = lane_shape(f_, s.axes.back(), code_cost(kernel_, s));
+  if (own_lanes) shape = lane_shape(kernel_, f_.target, s.axes.back(), code_cost(kernel_, s));
   own_lanes = own_lanes && shape.width > 1;
   Reductions reductions(f_, s, shape.width, shape.vectors);
   if (own_lanes) block.lane_axis = static_cast<int>(kernel_.axes.size() + s.axes.size()) - 1, block.width = shape.width;
@@ -184,6 +181,21 @@ void Nest::stage_lanes(const Stage &s, Block &block, Shape shape, Reductions *re
 
 } // namespace
 
-void lower_nest(KernelFunction &f, Sharing &sharing) { Nest(f, sharing).emit(); }
+Sharing nest_sharing(const Kernel &kernel, const Processor &target) {
+  Sharing sharing;
+  sharing.points = kernel.axes;
+  const Stage *longest = nullptr;
+  for (const Stage &s : kernel.stages)
+    if (!longest || s.axes.size() > longest->axes.size()) longest = &s;
+  if (longest) sharing.points.insert(sharing.points.end(), longest->axes.begin(), longest->axes.end());
+  sharing.work = 0.4 * kernel_cost(kernel) / kernel_lanes(kernel, target);
+  if (kernel.axes.empty()) return sharing;
+  size_t axis = axis_to_share(kernel);
+  sharing.extent = kernel.axes[axis];
+  if (axis + 1 == kernel.axes.size()) sharing.granule = outer_shape(kernel, target).step();
+  return sharing;
+}
+
+void lower_nest(KernelFunction &f) { Nest(f).emit(); }
 
 } // namespace nnc::codegen

@@ -18,14 +18,6 @@ public:
                                                          f.b.getVoidTy(), pointer, i64, i64, pointer);
   }
 
-  void describe(Sharing &sharing) const {
-    constexpr double element = 30; // nanoseconds or so
-    sharing.points = f_.kernel.axes;
-    sharing.points.push_back(f_.kernel.ordering->count);
-    sharing.work = element;
-    if (!f_.kernel.axes.empty()) sharing.extent = f_.kernel.axes[shared_axis_];
-  }
-
   void emit() {
     if (f_.kernel.axes.empty())
       f_.when(f_.b.CreateICmpSLT(f_.begin, f_.end), [&] { call(); });
@@ -63,10 +55,16 @@ private:
 
 } // namespace
 
-void lower_ordering(KernelFunction &f, Sharing &sharing) {
-  OrderingLowering lowering(f);
-  lowering.describe(sharing);
-  lowering.emit();
+void lower_ordering(KernelFunction &f) { OrderingLowering(f).emit(); }
+
+Sharing ordering_sharing(const Kernel &kernel) {
+  constexpr double element = 30; // nanoseconds or so
+  Sharing sharing;
+  sharing.points = kernel.axes;
+  sharing.points.push_back(kernel.ordering->count);
+  sharing.work = element;
+  if (!kernel.axes.empty()) sharing.extent = kernel.axes[axis_to_share(kernel)];
+  return sharing;
 }
 
 } // namespace nnc::codegen

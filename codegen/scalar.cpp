@@ -118,13 +118,15 @@ static Value *mix64(llvm::IRBuilderBase &b, Value *z) {
   return step(z, 31);
 }
 
-/// The word of ir::philox for operands (seed_low, seed_high, step, row, turn, position).
-static Value *random_bits(llvm::IRBuilderBase &b, const ir::RandomAttributes &draw, llvm::ArrayRef<Value *> x) {
+/// Word number `word` of ir::philox for operands (seed_low, seed_high, step, row, turn, position) and an i64, the path.
+static Value *random_bits(llvm::IRBuilderBase &b, int64_t word, llvm::ArrayRef<Value *> x) {
   llvm::Type *narrow = x[0]->getType(), *wide = narrow->getWithNewType(b.getInt64Ty());
   auto low = [&](Value *v) { return b.CreateTrunc(v, narrow); };
   auto high = [&](Value *v) { return b.CreateTrunc(b.CreateLShr(v, 32), narrow); };
   Value *seed = b.CreateOr(b.CreateShl(b.CreateZExt(x[1], wide), 32), b.CreateZExt(x[0], wide));
-  Value *key = mix64(b, b.CreateXor(seed, llvm::ConstantInt::get(wide, draw.path)));
+  Value *path = x[6];
+  if (auto *vector = llvm::dyn_cast<llvm::VectorType>(wide)) path = b.CreateVectorSplat(vector->getElementCount(), path);
+  Value *key = mix64(b, b.CreateXor(seed, path));
   Value *k0 = low(key), *k1 = high(key);
   std::array<Value *, 4> c = {x[2], x[3], x[4], x[5]};
   for (int round = 0; round < ir::philox_rounds; ++round) {
@@ -134,7 +136,7 @@ static Value *random_bits(llvm::IRBuilderBase &b, const ir::RandomAttributes &dr
     k0 = b.CreateAdd(k0, llvm::ConstantInt::get(narrow, ir::philox_weyl[0]));
     k1 = b.CreateAdd(k1, llvm::ConstantInt::get(narrow, ir::philox_weyl[1]));
   }
-  return c[draw.word];
+  return c[word];
 }
 
 Value *emit_scalar(llvm::IRBuilderBase &b, const MathTarget &target, const Instruction &instruction,
@@ -183,7 +185,7 @@ Value *emit_scalar(llvm::IRBuilderBase &b, const MathTarget &target, const Instr
   case Op::bit_xor: return b.CreateXor(x, y);
   case Op::shift_right: return b.CreateLShr(x, b.CreateAnd(y, llvm::ConstantInt::get(y->getType(), 31)));
   case Op::select: return b.CreateSelect(x, y, operands[2]);
-  case Op::random_bits: return random_bits(b, instruction.random, operands);
+  case Op::random_bits: return random_bits(b, instruction.random.word, operands);
   default: throw ir::InternalError(fmt::format("`{}` is no scalar operation", ir::record(instruction.op).name));
   }
 }

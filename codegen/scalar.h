@@ -9,7 +9,8 @@ namespace nnc::codegen {
 /// A value's type in registers: bool is i1, u8 i8.
 llvm::Type *register_type(llvm::LLVMContext &, ir::Elem);
 
-/// Emits a Code::scalar for operands that are scalars or vectors of one lane count, all of them alike.
+/// Emits a Code::scalar for operands that are scalars or vectors of one lane count, all of them alike; random_bits has its path, a scalar i64,
+/// as one more.
 llvm::Value *emit_scalar(llvm::IRBuilderBase &, const MathTarget &, const Instruction &, llvm::ArrayRef<llvm::Value *> operands);
 
 /// Σ fma(a, b): one rounding where the target can, else two.

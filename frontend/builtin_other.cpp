@@ -64,6 +64,9 @@ Value order(const BuiltinCall &call) {
   return call.result(call.build().gather(value->node, sorted, axes - 1), value->type);
 }
 
+/// Called by its own name it never comes here: the walk elaborates its argument apart (elaborate_adjoint.cpp).
+Value as_it_is(const BuiltinCall &call) { return call.arguments[0].value; }
+
 Value grad(const BuiltinCall &call) { return call.gradient(); }
 Value jacobian(const BuiltinCall &call) { return call.jacobian(); }
 
@@ -130,6 +133,7 @@ constexpr Builtin reductions[] = {
 };
 
 constexpr Builtin others[] = {
+    {"checkpoint", "e", 1, 1, as_it_is, "e, computed again in the backward pass instead of kept"},
     {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
     {"jacobian", "v, x", 2, 2, jacobian, "the derivatives of the vector v with respect to x: [n, shape of x]"},
     {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
@@ -148,7 +152,6 @@ constexpr Builtin others[] = {
     {"chars", "", 0, -1, not_yet, "the characters of a file"},
     {"lines", "", 0, -1, not_yet, "the lines of a file"},
     {"windows", "", 0, -1, not_yet, "every stretch of that length"},
-    {"checkpoint", "", 0, -1, not_yet, "e, computed again in the backward pass"},
     {"conv2d", "", 0, -1, not_yet, "the convolution of an image"},
     {"max_pool2d", "", 0, -1, not_yet, "the largest of each window"},
     {"avg_pool2d", "", 0, -1, not_yet, "the mean of each window"},

@@ -135,12 +135,10 @@ Value Elaborator::call_function(const FunctionValue &function, std::vector<Evalu
     return {};
   }
   called_.insert(key);
-  if (function.scope->adjoints.contains(declaration.name.name) && !function.self.instance)
-    return {}; // refused where it is declared
 
   Scope scope(function.scope, function.self);
   Activation activation{hash_path(context.activation->path, declaration.name.name, context.activation->ordinal++), 0,
-                        context.activation->turn};
+                        context.activation->turn, context.activation->rolled_turn};
   auto matched = match_arguments(declaration.formals, std::move(arguments), name, span, declaration.name.span, scope, context);
   if (!matched) return {};
   const bool alone = span == name_span(declaration); // elaborated on its own: nothing calls it
@@ -178,8 +176,15 @@ Value Elaborator::call_function(const FunctionValue &function, std::vector<Evalu
   for (const Formal &formal : declaration.formals)
     if (formal.type) scope.locals[formal.name.name] = {rebuild(*formal.type, locals, next), formal.name.span};
 
+  std::map<std::string, Value> bound; // the formals, which the body may bind again
+  for (const Formal &formal : declaration.formals) bound[formal.name.name] = scope.locals.at(formal.name.name).value;
   calls_.push_back({key, name, span});
   Value result = function_body(declaration, inside, name);
+  if (const Function *adjoint = adjoint_of(function); adjoint && !result.poison()) {
+    std::vector<Value> given;
+    for (const Formal &formal : declaration.formals) given.push_back(bound.at(formal.name.name));
+    result = declared_adjoint(function, *adjoint, result, given, span, inside);
+  }
   calls_.pop_back();
   if (!lifted) return result;
   if (result.poison()) {

@@ -1,8 +1,8 @@
 // Expressions: the walk over the tree. A chain of operators, calls, subscripts and pipes leans to the left and may be long: it is evaluated in a loop
 // from its innermost operand outwards.
 
-#include "frontend/elaborator.h"
 #include "frontend/limits.h"
+#include "frontend/loop_sequence.h"
 
 namespace nnc::frontend {
 namespace {
@@ -48,7 +48,7 @@ void Elaborator::place(Span span, const Context &context) {
 Value Elaborator::evaluate(const Expr &expr, const Context &context) {
   std::vector<const Expr *> chain;
   const Expr *innermost = &expr;
-  while (const Expr *first = first_operand(*innermost)) {
+  while (const Expr *first = is_checkpoint(*innermost, context) ? nullptr : first_operand(*innermost)) {
     chain.push_back(innermost);
     innermost = first;
   }
@@ -119,6 +119,8 @@ Value Elaborator::evaluate_leaf(const Expr &expr, const Context &context) {
   }
   if (const auto *form = std::get_if<ReduceExpr>(&expr.form)) return reduce_indices(*form, expr.span, context);
   if (const auto *form = std::get_if<ForExpr>(&expr.form)) return evaluate_for(*form, expr.span, context);
+  if (const auto *form = std::get_if<CallExpr>(&expr.form)) return checkpointed(*form->arguments.front().value, expr.span, context);
+  if (const auto *form = std::get_if<PipeExpr>(&expr.form)) return checkpointed(*form->value, expr.span, context);
   if (const auto *form = std::get_if<IfExpr>(&expr.form)) return evaluate_if(*form, context);
   return {}; // ErrorExpr
 }
@@ -138,7 +140,8 @@ Value Elaborator::evaluate_list(const ListExpr &form, const Context &context) {
 }
 
 Value Elaborator::evaluate_comprehension(const ComprehensionExpr &form, const Context &context) {
-  const auto turns = loop_turns(form.source.get(), form.range, context);
+  const std::optional<Sequence> sequence = loop_sequence(form.source.get(), form.range, context);
+  const auto turns = sequence ? turns_of(*sequence, context) : std::nullopt;
   if (!turns) return {};
   std::vector<Value> items;
   bool ok = true;
@@ -152,13 +155,14 @@ Value Elaborator::evaluate_comprehension(const ComprehensionExpr &form, const Co
     Context inside = context;
     inside.scope = &scope;
     inside.instance_path = context.instance_path ? &path : nullptr;
-    *context.activation = {before.path, before.ordinal, turn_hash(before.turn, turn)};
+    *context.activation = turned(before, turn, context);
     items.push_back(evaluate(*form.item, inside));
     last_ordinal = context.activation->ordinal;
     ok = ok && !items.back().poison();
     if (!ok) break;
   }
-  *context.activation = {before.path, last_ordinal, before.turn};
+  *context.activation = before;
+  context.activation->ordinal = last_ordinal;
   return ok ? list(std::move(items)) : Value{};
 }
 

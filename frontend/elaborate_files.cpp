@@ -86,8 +86,10 @@ FileScope &Elaborator::declare(File file, std::string path, const FileScope *pre
     if (!declared) continue;
     const auto &[name, declaration] = *declared;
     if (const auto *function = std::get_if<const Function *>(&declaration); function && (*function)->is_adjoint) {
-      scope.adjoints[name->name] = *function;
-      diagnostics_.report(K::not_supported_yet, name->span, "`adjoint`");
+      const auto [first, fresh] = scope.adjoints.emplace(name->name, *function);
+      if (!fresh)
+        diagnostics_.report(K::declared_twice, name->span, "adjoint " + name->name)
+            .note(first->second->name.span, "the first one is here");
       continue;
     }
     if (const auto *train = std::get_if<const Train *>(&declaration)) {
@@ -98,6 +100,10 @@ FileScope &Elaborator::declare(File file, std::string path, const FileScope *pre
     if (!fresh)
       diagnostics_.report(K::declared_twice, name->span, name->name).note(span_of(first->second), "the first one is here");
   }
+  for (const auto &[name, adjoint] : scope.adjoints)
+    if (const auto found = scope.names.find(name);
+        found == scope.names.end() || !std::holds_alternative<const Function *>(found->second))
+      diagnostics_.report(K::adjoint_without_function, adjoint->name.span, name);
   return scope;
 }
 

@@ -3,6 +3,7 @@
 
 #include "frontend/elaborator.h"
 #include "frontend/leaves.h"
+#include "ir/functions.h"
 #include "ir/op.h"
 #include "passes/differentiate.h"
 
@@ -34,25 +35,31 @@ TensorValue outermost(TensorValue x) {
   return x;
 }
 
-/// For each node of a frame: whether a way leads there from x, and whether one does across the examples.
+/// For each node of a frame: whether a way leads there from x, whether one does across the examples, and whether it does so within a loop or another
+/// function that an operation runs.
 struct Ways {
-  std::vector<bool> reached, across;
+  std::vector<bool> reached, across, within;
 };
 
 Ways ways_from(const TensorValue &x, Frame &level) {
   const bool at_x = &level == x.frame;
   const Ways around = at_x || !level.parent() ? Ways{} : ways_from(x, *level.parent());
   const ir::Function &function = level.function();
-  Ways ways{std::vector<bool>(function.nodes.size()), std::vector<bool>(function.nodes.size())};
+  const std::vector<bool> none(function.nodes.size());
+  Ways ways{none, none, none};
   for (NodeId id = 0; id < function.nodes.size(); ++id) {
     if (at_x && id == x.node) ways.reached[id] = true;
     if (const auto outer = at_x ? std::nullopt : level.outer_node(id); outer && *outer < around.reached.size()) {
       ways.reached[id] = around.reached[*outer];
       ways.across[id] = around.across[*outer];
+      ways.within[id] = around.within[*outer];
     }
+    const bool same = ir::is_same_for_all(function[id].op);
+    const bool within = ir::function_of(function[id].attributes) && ir::is_across_examples(function[id]);
     for (NodeId operand : function[id].operands) {
       if (ways.reached[operand]) ways.reached[id] = true;
-      if (ways.across[operand] || (ways.reached[operand] && is_same_for_all(function[id].op))) ways.across[id] = true;
+      if (ways.across[operand] || (ways.reached[operand] && (same || within))) ways.across[id] = true;
+      if (ways.within[operand] || (ways.reached[operand] && within)) ways.within[id] = true;
     }
   }
   return ways;
@@ -158,13 +165,44 @@ NodeId Elaborator::gradient_node(const TensorValue &e, const Derivative &by, con
   return pull_back(frame, frame.parent(), gradients, by);
 }
 
+const std::string *Elaborator::carries_towards(const TensorValue &e, const TensorValue &x, const Context &context) const {
+  std::vector<std::pair<Frame *, NodeId>> work = {{context.frame, context.frame->use(e)}};
+  std::set<std::pair<Frame *, NodeId>> seen;
+  while (!work.empty()) {
+    const auto [frame, id] = work.back();
+    work.pop_back();
+    if (depth_of(frame) <= depth_of(x.frame) || !seen.insert({frame, id}).second) continue;
+    const ir::Node &node = frame->function()[id];
+    if (node.op == ir::Op::input && ir::is_float(node.type.elem)) {
+      if (const std::string *name = frame->carried_name(id)) return name;
+      if (const auto outer = frame->outer_node(id)) work.emplace_back(frame->parent(), *outer);
+    }
+    if (ir::passes_gradient(node))
+      for (NodeId operand : node.operands) work.emplace_back(frame, operand);
+  }
+  return nullptr;
+}
+
 std::optional<NodeId> Elaborator::derivative_by(const TensorValue &e, Span e_span, const TensorValue &x, Span x_span,
                                                 const Context &context) {
   Derivative by{outermost(x)};
-  by.across = ways_from(by.x, *context.frame).across[e.node];
+  const Ways ways = ways_from(by.x, *context.frame);
+  by.across = ways.across[e.node];
   if (by.across && context.frame->varies_by_example(e.node)) {
     report(K::gradient_across_examples, e_span, context, sources_.text(e_span), sources_.text(x_span))
         .note("`grad` is the derivative of one example's value; `minimize` descends through `batch_mean` and `batch_sum`");
+    return std::nullopt;
+  }
+  // In a loop that is rolled it is not known what differs from example to example; the loop is unrolled then.
+  if (by.across && (ways.within[e.node] || context.frame->is_in_loop())) {
+    report(K::gradient_within, e_span, context, sources_.text(e_span), sources_.text(x_span))
+        .note("take the sum over the mini-batch before the loop or behind it");
+    return std::nullopt;
+  }
+  if (const std::string *name = carries_towards(e, by.x, context)) {
+    report(K::gradient_through_loop, e_span, context, sources_.text(e_span), sources_.text(x_span), *name)
+        .note("in a loop the names that it carries are fresh each turn: take the derivative behind the loop, or with respect to "
+              "what the turn starts from");
     return std::nullopt;
   }
   return gradient_node(e, by, context);

@@ -81,6 +81,11 @@ Value Elaborator::make_instance(const ModelValue &model, std::vector<EvaluatedAr
     const Context inside{constant_frame_.get(), &scope, &activation,
                          call == declaration.name.span ? context.caller : sources_.place(call, context.caller), nullptr};
     ok = make_members(declaration.members, instance, inside);
+    for (const auto &[name, adjoint] : instance->adjoints)
+      if (!instance->functions.contains(name)) {
+        report(K::adjoint_without_function, adjoint->name.span, inside, name);
+        ok = false;
+      }
     making_.pop_back();
     instances_.push_back(instance);
   }
@@ -106,6 +111,11 @@ bool Elaborator::make_members(const std::vector<Member> &members, const std::sha
       add(param->name, add_tensor(instance, param->name, &param->type, param, nullptr, context));
     } else if (const auto *state = std::get_if<State>(&member.form)) {
       add(state->name, add_tensor(instance, state->name, state->type ? &*state->type : nullptr, nullptr, state, context));
+    } else if (const auto *adjoint = std::get_if<Function>(&member.form); adjoint && adjoint->is_adjoint) {
+      if (!instance->adjoints.emplace(adjoint->name.name, adjoint).second) {
+        report(K::declared_twice, adjoint->name.span, context, "adjoint " + adjoint->name.name);
+        ok = false;
+      }
     } else if (const auto *function = std::get_if<Function>(&member.form)) {
       if (instance->members.contains(function->name.name) || !instance->functions.emplace(function->name.name, function).second) {
         report(K::declared_twice, function->name.span, context, function->name.name);

@@ -20,10 +20,6 @@ uint64_t Elaborator::hash_path(uint64_t caller, std::string_view name, int ordin
   return hash ^ (hash >> 31);
 }
 
-int32_t Elaborator::turn_hash(int32_t outer, size_t turn) {
-  return static_cast<int32_t>(static_cast<uint32_t>(outer) * 2654435761u + static_cast<uint32_t>(turn) + 1u);
-}
-
 std::vector<NodeId> Elaborator::random_words(const Context &context, const ir::Shape &shape, int words) {
   Frame &frame = *context.frame;
   ir::Builder &builder = frame.builder();
@@ -46,7 +42,7 @@ std::vector<NodeId> Elaborator::random_words(const Context &context, const ir::S
                                         spread(leaf(InputKind::seed_high, "seed_high")),
                                         spread(leaf(InputKind::step, "step")),
                                         spread(leaf(InputKind::row, "row")),
-                                        spread(builder.constant(scalar, context.activation->turn)),
+                                        spread(turn_node(context)),
                                         position};
   std::vector<NodeId> drawn;
   for (int word = 0; word < words; ++word)

@@ -1,8 +1,7 @@
-// Statements, blocks and loops.
+// Statements and blocks.
 
 #include "frontend/elaborator.h"
 #include "frontend/leaves.h"
-#include "frontend/limits.h"
 
 #include <algorithm>
 
@@ -140,79 +139,6 @@ void Elaborator::execute_update(const UpdateStmt &form, const Context &context) 
     root.states[slot->slot] = *converted;
     if (std::find(root.updated.begin(), root.updated.end(), slot->slot) == root.updated.end()) root.updated.push_back(slot->slot);
   }
-}
-
-std::optional<std::vector<Value>> Elaborator::loop_turns(const Expr *source, const std::optional<Range> &range,
-                                                         const Context &context, const DimName **name) {
-  std::vector<Value> turns;
-  auto few = [&](int64_t count, Span span) {
-    if (count > max_turns) report(K::limit_exceeded, span, context, "turns of a loop", count, max_turns);
-    return count <= max_turns;
-  };
-  if (range) {
-    const Value low = evaluate(*range->low, context), high = evaluate(*range->high, context);
-    const auto from = as_integer(low, "a range's start", range->low->span, context);
-    const auto to = as_integer(high, "a range's end", range->high->span, context);
-    if (!from || !to || !few(*to - *from, range->high->span)) return std::nullopt;
-    if (name && *from == 0) *name = high.get<NumberValue>()->name;
-    for (int64_t i = *from; i < *to; ++i) turns.push_back({NumberValue{Number(i)}});
-    return turns;
-  }
-  const Value value = evaluate(*source, context);
-  if (value.poison()) return std::nullopt;
-  if (const auto *items = value.get<ListValue>()) {
-    if (!few(static_cast<int64_t>(items->items->size()), source->span)) return std::nullopt;
-    return *items->items;
-  }
-  const auto tensor = to_tensor(value, source->span, context, ElementKind::real);
-  if (!tensor || tensor->type.dims.empty()) {
-    if (tensor) report(K::not_a_sequence, source->span, context, describe(value));
-    return std::nullopt;
-  }
-  if (!extent_known(tensor->type.dims[0], "`for` over a tensor", source->span, context)) return std::nullopt;
-  if (!few(tensor->type.dims[0].value, source->span)) return std::nullopt;
-  if (name) *name = tensor->type.dims[0].name;
-  for (int64_t i = 0; i < tensor->type.dims[0].value; ++i) turns.push_back(row_of(*tensor, i, context));
-  return turns;
-}
-
-Value Elaborator::evaluate_for(const ForExpr &form, Span span, const Context &context) {
-  const DimName *name = nullptr; // of the number of turns
-  const auto turns = loop_turns(form.source.get(), form.range, context, &name);
-  if (!turns) return {};
-  const std::vector<Stmt> &body = form.body->statements;
-  const auto *yield = body.empty() ? nullptr : std::get_if<YieldStmt>(&body.back().form);
-  std::vector<std::vector<Value>> collected(yield ? yield->values.size() : 0);
-  const Activation before = *context.activation;
-  int last_ordinal = before.ordinal;
-  for (size_t turn = 0; turn < turns->size(); ++turn) {
-    Scope scope(*context.scope);
-    scope.loop = true;
-    scope.locals[form.variable.name] = {(*turns)[turn], form.variable.span};
-    Context inside = context;
-    inside.scope = &scope;
-    inside.instance_path = nullptr;
-    *context.activation = {before.path, before.ordinal, turn_hash(before.turn, turn)};
-    for (size_t i = 0; i + (yield ? 1 : 0) < body.size(); ++i) execute(body[i], inside);
-    for (size_t i = 0; i < collected.size(); ++i) collected[i].push_back(evaluate(*yield->values[i], inside));
-    last_ordinal = context.activation->ordinal;
-  }
-  *context.activation = {before.path, last_ordinal, before.turn};
-  if (!yield) return tuple({});
-  if (turns->empty()) {
-    report(K::empty_loop, span, context);
-    return {};
-  }
-  std::vector<Value> results;
-  place(span, context);
-  for (size_t i = 0; i < collected.size(); ++i) {
-    const Value stacked = stack_values(collected[i], yield->values[i]->span, context);
-    const auto *tensor = stacked.get<TensorValue>();
-    if (!tensor) return {};
-    results.push_back(stacked);
-    std::get<TensorValue>(results.back().form).type.dims[0].name = name;
-  }
-  return results.size() == 1 ? results.front() : tuple(std::move(results));
 }
 
 void Elaborator::record_binding(const Identifier &name, const Value &value) {

@@ -58,6 +58,7 @@ struct Activation {
   uint64_t path = 0;
   int ordinal = 0;
   int32_t turn = 0; // hash of the turns of unrolled loops
+  std::optional<TensorValue> rolled_turn = {}; // the hash in a rolled loop, in place of `turn`
 };
 
 /// Where an expression is evaluated.
@@ -222,14 +223,20 @@ private:
   Value evaluate_pipe(const PipeStage &, Value, Span value_span, const Context &);
   Value evaluate_if(const IfExpr &, const Context &);
   Value evaluate_for(const ForExpr &, Span, const Context &);
-  std::optional<std::vector<Value>> loop_turns(const Expr *source, const std::optional<Range> &, const Context &,
-                                               const DimName **name = nullptr);
+  // Loops (elaborate_loop.cpp).
+  struct Sequence;
+  struct RolledLoop;
+  std::optional<Sequence> loop_sequence(const Expr *source, const std::optional<Range> &, const Context &);
+  std::optional<std::vector<Value>> turns_of(const Sequence &, const Context &);
+  Value unrolled_loop(const ForExpr &, const Sequence &, Span, const Context &);
+  std::optional<Value> rolled_loop(const ForExpr &, const Sequence &, Span, const Context &);
+  Activation turned(const Activation &, size_t turn, const Context &);
+  ir::NodeId turn_node(const Context &); // the hash of the turns of the loops around, in the frame
   void execute_update(const UpdateStmt &, const Context &);
   void destructure(const BindStmt &, Value, const Context &);
   bool enter(Span, const Context &); // counts depth and steps against their limits
   void place(Span, const Context &); // of the nodes made next
   void record_binding(const Identifier &, const Value &);
-  static int32_t turn_hash(int32_t outer, size_t turn);
   Value row_of(const TensorValue &, int64_t row, const Context &);
   Value stack_values(const std::vector<Value> &, Span, const Context &);
   bool carry(Value &, const Local &, const Identifier &, const Context &);
@@ -339,6 +346,18 @@ private:
   ir::NodeId pull_back(Frame &, Frame *level, const std::vector<std::pair<ir::NodeId, ir::NodeId>> &gradients,
                        const Derivative &);
   std::vector<ir::NodeId> terms(Frame &, ir::NodeId y, ir::NodeId seed, std::span<const ir::NodeId> xs, bool across);
+
+  /// Whether e, differentiated in the context's frame, is computed from x by way of what a loop around carries; then the carried name.
+  const std::string *carries_towards(const TensorValue &e, const TensorValue &x, const Context &) const;
+
+  // Adjoints of their own (elaborate_adjoint.cpp).
+  const Function *adjoint_of(const FunctionValue &) const;
+  Value declared_adjoint(const FunctionValue &, const Function &adjoint, const Value &result, const std::vector<Value> &arguments, Span,
+                         const Context &);
+  std::vector<TensorValue> with_adjoint(const std::vector<TensorValue> &results, const std::vector<ir::NodeId> &others,
+                                        ir::Function adjoint, const Context &);
+  bool is_checkpoint(const Expr &, const Context &) const;
+  Value checkpointed(const Expr &, Span, const Context &);
 
   // Draws (elaborate_random.cpp).
   std::vector<ir::NodeId> random_words(const Context &, const ir::Shape &, int words);

@@ -1,5 +1,7 @@
 #include "frontend/frame.h"
 
+#include "ir/functions.h"
+
 namespace nnc::frontend {
 
 using ir::InputKind;
@@ -44,15 +46,31 @@ NodeId Frame::add_argument(const std::string &name, const ir::Type &type, NodeId
   return here;
 }
 
-bool is_same_for_all(ir::Op op) { return op == ir::Op::batch_sum || op == ir::Op::batch_all || op == ir::Op::pass_sum; }
+const std::string *Frame::carried_name(NodeId input) const {
+  const auto found = carried_.find(input);
+  return found == carried_.end() ? nullptr : &found->second;
+}
+
+/// The operands that the node's value is made of: those of a result of a loop are the loop's that it comes from in some turn.
+std::vector<NodeId> Frame::operands_used(const ir::Node &node) const {
+  const ir::Node *whole = node.op == ir::Op::part ? &function_[node.operands[0]] : nullptr;
+  if (!whole || whole->op != ir::Op::scan) return node.operands;
+  const std::vector<bool> used =
+      ir::operands_of_part(*whole, std::get<ir::PartAttributes>(node.attributes).number, ir::is_same_for_all);
+  std::vector<NodeId> operands;
+  for (size_t i = 0; i < used.size(); ++i)
+    if (used[i]) operands.push_back(whole->operands[i]);
+  return operands;
+}
 
 bool Frame::varies_by_example(NodeId node) const {
   std::vector<bool> needed(node + 1, false);
   needed[node] = true;
   for (NodeId id = node + 1; id-- > 0;) {
-    if (!needed[id] || is_same_for_all(function_[id].op)) continue;
-    if (function_[id].op == ir::Op::batch_take || (function_[id].op == ir::Op::input && input_varies(id))) return true;
-    for (NodeId operand : function_[id].operands) needed[operand] = true;
+    const ir::Node &here = function_[id];
+    if (!needed[id] || ir::is_same_for_all(here.op)) continue;
+    if (here.op == ir::Op::batch_take || (here.op == ir::Op::input && input_varies(id))) return true;
+    for (NodeId operand : operands_used(here)) needed[operand] = true;
   }
   return false;
 }
@@ -61,9 +79,9 @@ std::vector<bool> Frame::differs_by_example() const {
   std::vector<bool> differs(function_.nodes.size());
   for (NodeId id = 0; id < differs.size(); ++id) {
     const ir::Node &node = function_[id];
-    if (is_same_for_all(node.op)) continue;
+    if (ir::is_same_for_all(node.op)) continue;
     differs[id] = node.op == ir::Op::batch_take || (node.op == ir::Op::input && input_varies(id));
-    for (NodeId operand : node.operands) differs[id] = differs[id] || differs[operand];
+    for (NodeId operand : operands_used(node)) differs[id] = differs[id] || differs[operand];
   }
   return differs;
 }

@@ -20,9 +20,6 @@ struct Root {
   std::vector<int> updated;          // slots in the order of their first `<-`
 };
 
-/// Operations whose value is the same for all examples, whatever their operands.
-bool is_same_for_all(ir::Op);
-
 class Frame {
 public:
   /// A root frame. Its inputs are made as they are asked for, except that `position` and `turn` are the constant 0; `set_leaf` gives others.
@@ -46,6 +43,12 @@ public:
   ir::NodeId add_argument(const std::string &name, const ir::Type &type, ir::NodeId outer = ir::no_node);
   /// Of a root frame: an argument that is one for each example.
   void give_each_example(ir::NodeId argument) { of_examples_.insert(argument); }
+  /// Of the body of a loop: the input is what the loop carries under that name.
+  void mark_carried(ir::NodeId input, const std::string &name) { carried_[input] = name; }
+  /// The name under which the loop carries the input, or null.
+  const std::string *carried_name(ir::NodeId input) const;
+  /// Whether the frame, or one around it, is the body of a loop that carries something: of that only the first value is known.
+  bool is_in_loop() const { return !carried_.empty() || (parent_ && parent_->is_in_loop()); }
   /// The parent's node that an input of this frame stands for; nothing for those of add_argument and for all else.
   std::optional<ir::NodeId> outer_node(ir::NodeId input);
   /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through what is the same for all.
@@ -55,6 +58,7 @@ public:
 
 private:
   bool input_varies(ir::NodeId input) const;
+  std::vector<ir::NodeId> operands_used(const ir::Node &) const;
 
   Root *root_;
   Frame *parent_ = nullptr;
@@ -65,6 +69,7 @@ private:
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
   std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
   std::set<ir::NodeId> of_examples_;
+  std::map<ir::NodeId, std::string> carried_; // (argument, name) of a loop's body
 };
 
 } // namespace nnc::frontend

@@ -1,7 +1,7 @@
 #include "frontend/optimizer.h"
 
 #include "frontend/program_extract.h"
-#include "ir/op.h"
+#include "ir/functions.h"
 
 #include <algorithm>
 
@@ -169,7 +169,7 @@ std::optional<OptimizerRule> OptimizerUse::rule(const Type &parameter, Settings 
   rule.states = std::move(kept);
   rule.function = extract(scopes.frame.function(), name(), outputs, numbers, ExtractMode::as_it_is);
   for (const ir::Node &node : rule.function.nodes)
-    if (std::holds_alternative<ir::AcrossExamples>(ir::record(node.op).kernel)) {
+    if (ir::is_across_examples(node)) {
       elaborator.diagnostics()
           .report(K::optimizer_across, node.place)
           .note("`g` is the gradient of the mini-batch's mean already");

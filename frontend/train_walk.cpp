@@ -1,6 +1,7 @@
 #include "frontend/train_walk.h"
 
 #include "frontend/program_extract.h"
+#include "ir/functions.h"
 
 #include <algorithm>
 
@@ -8,6 +9,21 @@ namespace nnc::frontend {
 namespace {
 
 using K = DiagnosticKind;
+
+/// Whether the node needs a sum over the pass within a function that an operation runs.
+bool sums_in_loop(const ir::Function &function, ir::NodeId root) {
+  const auto runs_sum = [](const ir::Function &body, const auto &again) -> bool {
+    return std::any_of(body.nodes.begin(), body.nodes.end(), [&](const ir::Node &node) {
+      const auto *inner = ir::function_of(node.attributes);
+      return node.op == ir::Op::pass_sum || (inner && again(**inner, again));
+    });
+  };
+  const std::vector<bool> needed = needed_by(function, {root});
+  for (ir::NodeId id = 0; id < function.nodes.size(); ++id)
+    if (const auto *body = needed[id] ? ir::function_of(function[id].attributes) : nullptr; body && runs_sum(**body, runs_sum))
+      return true;
+  return false;
+}
 
 } // namespace
 
@@ -166,7 +182,7 @@ bool TrainWalk::mixes_examples(const TensorValue &value, const std::vector<ir::N
   const std::vector<bool> differs = frame.differs_by_example();
   for (ir::NodeId id = static_cast<ir::NodeId>(needed.size()); id-- > 0;) {
     if (!needed[id] || function[id].op == ir::Op::pass_sum) continue;
-    if (differs[id] || is_same_for_all(function[id].op)) return true;
+    if (differs[id] || ir::is_across_examples(function[id])) return true;
     for (ir::NodeId operand : function[id].operands) needed[operand] = true;
   }
   return false;
@@ -180,7 +196,8 @@ void TrainWalk::clause(const ReportClause &form, Span) {
   Result result{form.name.name, report.value_or(TensorValue{}), elaborator.source_map().place(form.value->span),
                 report.has_value()};
   if (report) result.sums = pass_sums(frame.function(), frame.use(*report));
-  if (!result.sums.empty() && mixes_examples(*report, result.sums)) {
+  const bool of_pass = !result.sums.empty() || (report && sums_in_loop(frame.function(), frame.use(*report)));
+  if (of_pass && mixes_examples(*report, result.sums)) {
     elaborator.report(K::report_of_pass, form.value->span, context(), form.name.name, "a value that is one for each example")
         .note("a sum over the pass is known at its end, when no example is: put the value into a `batch_mean(…)` of its own, or "
               "bind "

@@ -148,6 +148,7 @@ struct Instance {
   std::map<std::string, Value> members;              // parameters and states are SlotValues
   std::vector<std::string> order;                    // of members, as in the text
   std::map<std::string, const Function *> functions; // "" is the one without a name
+  std::map<std::string, const Function *> adjoints;  // declared ones, by function
 };
 
 } // namespace nnc::frontend

@@ -1,5 +1,7 @@
 #include "ir/attributes.h"
 
+#include "ir/graph.h"
+
 #include <bit>
 
 namespace nnc::ir {
@@ -13,10 +15,30 @@ template <typename Sink> struct Words {
   void number(double x) { sink(std::bit_cast<uint64_t>(x)); }
   template <typename T> void number(T x) { sink(static_cast<uint64_t>(x)); }
   void number(Extent x) { sink(static_cast<uint64_t>(x.count)), sink(x.batch); }
+  void type(const Type &type) {
+    number(type.elem);
+    number(type.dims.size());
+    for (const Extent &extent : type.dims) number(extent.count), number(extent.batch);
+    number(type.parts.size());
+    for (const Type &part : type.parts) this->type(part);
+  }
+
   template <typename T> void operator()(const char *, const T &x) { number(x); }
   template <typename T> void operator()(const char *, const std::vector<T> &list) {
     sink(list.size());
     for (T x : list) number(x);
+  }
+  void operator()(const char *, const FunctionPointer &function) {
+    if (!function) return number(0);
+    for (const Node &node : function->nodes) {
+      number(node.op);
+      type(node.type);
+      (*this)("operands", node.operands);
+      number(node.attributes.index());
+      for_fields(node.attributes, *this);
+    }
+    for (const Input &input : function->inputs) number(input.kind), number(input.slot), number(input.node);
+    for (const Output &output : function->outputs) number(output.kind), number(output.slot), number(output.node);
   }
 };
 

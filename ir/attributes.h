@@ -5,11 +5,16 @@
 #include "ir/type.h"
 
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <variant>
 #include <vector>
 
 namespace nnc::ir {
+
+struct Function;
+/// A function that an operation runs: the body of a loop, a declared adjoint. Shared by copies of the node; never changed.
+using FunctionPointer = std::shared_ptr<const Function>;
 
 struct NoAttributes {
   template <typename V> void fields(V &&) {}
@@ -98,8 +103,42 @@ struct RandomAttributes {
   }
 };
 
+/// `scan`: operands are the initial values of what `carries` from turn to turn, then `sequences` with `turns` in front, then what is the same in every
+/// turn. The body has an input for each of them (a sequence's is one row) and gives the new carried values, then what is collected; it
+/// reads nothing else. `backwards`: the last row comes first.
+struct ScanAttributes {
+  int64_t turns = 0, carries = 0, sequences = 0;
+  bool backwards = false;
+  FunctionPointer body;
+  template <typename V> void fields(V &&v) {
+    v("turns", turns);
+    v("carries", carries);
+    v("sequences", sequences);
+    v("backwards", backwards);
+    v("body", body);
+  }
+};
+
+/// `custom`: the first `results` operands are values, the others what they were computed from. `adjoint` takes those others and a gradient for each value,
+/// and gives the gradient of each of those others that is a float (an output's slot is its number among them).
+struct CustomAttributes {
+  int64_t results = 1;
+  FunctionPointer adjoint;
+  template <typename V> void fields(V &&v) {
+    v("results", results);
+    v("adjoint", adjoint);
+  }
+};
+
+/// `part`: which of the results.
+struct PartAttributes {
+  int64_t number = 0;
+  template <typename V> void fields(V &&v) { v("number", number); }
+};
+
 using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes,
-                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, RandomAttributes>;
+                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, RandomAttributes, ScanAttributes, CustomAttributes,
+                                PartAttributes>;
 
 /// Calls visitor(name, field) for each field.
 template <typename V> void for_fields(const Attributes &attributes, V &&visitor) {
@@ -110,6 +149,15 @@ template <typename V> void for_fields(Attributes &attributes, V &&visitor) {
   std::visit([&](auto &a) { a.fields(visitor); }, attributes);
 }
 
+/// The function that the operation runs, if it runs one.
+template <typename A> auto *function_of(A &attributes) {
+  using Result = std::conditional_t<std::is_const_v<A>, const FunctionPointer, FunctionPointer>;
+  if (auto *scan = std::get_if<ScanAttributes>(&attributes)) return static_cast<Result *>(&scan->body);
+  if (auto *custom = std::get_if<CustomAttributes>(&attributes)) return static_cast<Result *>(&custom->adjoint);
+  return static_cast<Result *>(nullptr);
+}
+
+/// Functions are equal by what they hold, places apart.
 bool equal(const Attributes &, const Attributes &);
 uint64_t hash(const Attributes &);
 

@@ -77,8 +77,10 @@ std::vector<int64_t> dims_at(const Shape &dims, int64_t examples) {
   return result;
 }
 
-Array zeros(const EvaluateContext &c) {
-  Array result{c.node.type.elem, dims_at(c.node.type.dims, c.examples), {}};
+Array zeros(const EvaluateContext &c) { return zeros_of(c.node.type, c.examples); }
+
+Array zeros_of(const Type &type, int64_t examples) {
+  Array result{type.elem, dims_at(type.dims, examples), {}};
   int64_t count = 1;
   for (int64_t dim : result.dims) count *= dim;
   result.values.assign(count, 0.0);

@@ -57,6 +57,7 @@ Batched batch_elementwise(const BatchContext &);
 
 // The reference evaluator.
 
+Array zeros_of(const Type &, int64_t examples);
 /// Zeros of the node's type.
 Array zeros(const EvaluateContext &);
 

@@ -18,6 +18,7 @@ struct Array {
   Elem elem = Elem::f64;
   std::vector<int64_t> dims;
   std::vector<double> values; // row-major
+  std::vector<Array> parts = {}; // of a tuple; then the rest means nothing
 };
 
 /// What an operation needs to compute one value in the reference evaluator.
@@ -28,12 +29,23 @@ struct EvaluateContext {
   int64_t examples; // B
 };
 
+/// A node and the gradient of something with respect to it.
+struct Seed {
+  NodeId node, gradient;
+};
+/// The walk over the adjoint rules (passes/differentiate.h), for operations that run functions.
+using Differentiate = std::vector<NodeId> (*)(Builder &, std::span<const Seed>, std::span<const NodeId> xs);
+/// The walk over the batching rules (passes/lift.h): the function with the marked inputs lifted; its outputs as they come.
+using Lift = Function (*)(const Function &, const std::vector<bool> &lifted, Extent size, bool mini_batch);
+
 /// The gradient of each operand given that of the result; no_node where it is zero or not asked for.
 struct AdjointContext {
   Builder &builder; // appends to the graph; nodes get the place of `node`
   NodeId node;
   NodeId gradient;                 // of the result, in its type
   const std::vector<bool> &wanted; // per operand
+  std::span<const NodeId> gradients; // of the results, where they are several; no_node for none
+  Differentiate differentiate;
 
   NodeId operand(size_t i) const { return builder.function()[node].operands[i]; }
   const Type &type(size_t i) const { return builder.type(operand(i)); }
@@ -49,6 +61,7 @@ struct BatchContext {
   const std::vector<bool> &lifted;  // at least one is
   Extent size;
   bool mini_batch; // the new axis is that of the examples
+  Lift lift_function;
   /// Operand `i` with the axis in front, broadcast where it is not lifted.
   NodeId lift(size_t i) const;
 };
@@ -115,6 +128,9 @@ struct OpRecord {
 };
 
 const OpRecord &record(Op);
+
+/// Whether a gradient flows through the node.
+bool passes_gradient(const Node &);
 
 /// The type of a node, by its shape rule; or `error` set. `declared` is that of operations that need it told.
 Type result_type(Op, std::vector<const Type *> operands, const Attributes &, const Type *declared, std::string &error);

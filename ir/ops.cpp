@@ -13,6 +13,10 @@ static constexpr std::array table = {
 
 const OpRecord &record(Op op) { return *table[static_cast<size_t>(op)]; }
 
+bool passes_gradient(const Node &node) {
+  return is_float(node.type.elem) && !std::holds_alternative<NotDifferentiable>(record(node.op).adjoint);
+}
+
 std::optional<Op> op_named(std::string_view name) {
   for (size_t i = 0; i < table.size(); ++i)
     if (name == table[i]->name) return static_cast<Op>(i);

@@ -32,6 +32,14 @@ public:
   void operator()(const char *name, int64_t &field) { key(name), field = number<int64_t>(); }
   void operator()(const char *name, uint64_t &field) { key(name), field = hexadecimal(); }
   void operator()(const char *name, Extent &field) { key(name), field = extent(); }
+  void operator()(const char *name, bool &field) { key(name), field = number<int>() != 0; }
+  void operator()(const char *name, FunctionPointer &field) {
+    key(name);
+    std::map<uint32_t, NodeId> around;
+    around.swap(named);
+    field = std::make_shared<const Function>(function());
+    named.swap(around);
+  }
   void operator()(const char *name, ReduceKind &field) { key(name), field = spelled<ReduceKind>(reduce_kinds); }
   template <typename T> void operator()(const char *name, std::vector<T> &field) {
     key(name);
@@ -139,6 +147,13 @@ private:
   }
 
   Type type() {
+    if (take("(")) {
+      Type tuple;
+      do tuple.parts.push_back(type());
+      while (take(","));
+      expect(")");
+      return tuple;
+    }
     Type result{spelled<Elem>(std::array<std::string_view, 5>{"bool", "u8", "i32", "f32", "f64"}), {}};
     expect("[");
     while (!take("]")) {

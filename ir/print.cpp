@@ -20,9 +20,26 @@ std::string quoted(std::string_view text) {
 
 namespace {
 
+/// Each line two steps further in, but for the first.
+std::string indented(const std::string &text) {
+  std::string result;
+  for (size_t at = 0; at < text.size(); ++at) {
+    result += text[at];
+    if (text[at] == '\n' && at + 1 < text.size()) result += "  ";
+  }
+  return result;
+}
+
 /// ` name=value` for each field.
 struct FieldPrinter {
   std::string &text;
+
+  std::string spelled(bool x) { return x ? "1" : "0"; }
+  std::string spelled(const FunctionPointer &function) {
+    std::string body = indented(print(*function));
+    body.pop_back();
+    return body;
+  }
 
   std::string spelled(int64_t x) { return fmt::format("{}", x); }
   std::string spelled(uint64_t x) { return fmt::format("{:#x}", x); }

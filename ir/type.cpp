@@ -26,7 +26,12 @@ std::string to_string(const Shape &dims) {
   return text + "]";
 }
 
-std::string to_string(const Type &type) { return name(type.elem) + to_string(type.dims); }
+std::string to_string(const Type &type) {
+  if (!type.is_tuple()) return name(type.elem) + to_string(type.dims);
+  std::string text = "(";
+  for (size_t i = 0; i < type.parts.size(); ++i) text += (i ? ", " : "") + to_string(type.parts[i]);
+  return text + ")";
+}
 
 bool product(const Shape &dims, Count &result) {
   result = {};

@@ -26,15 +26,18 @@ struct Extent {
 
 using Shape = std::vector<Extent>;
 
+/// A tensor's type; or that of several results together (`parts`, then elem and dims mean nothing), which `part` takes apart.
 struct Type {
   Elem elem = Elem::f32;
   Shape dims;
+  std::vector<Type> parts = {};
 
+  bool is_tuple() const { return !parts.empty(); }
   bool operator==(const Type &) const = default;
   int rank() const { return static_cast<int>(dims.size()); }
 };
 
-/// `f32[B,784]`, `f32[3B,4]`, `i32[]`.
+/// `f32[B,784]`, `f32[3B,4]`, `i32[]`, `(f32[4], f32[10,4])`.
 std::string to_string(const Type &);
 std::string to_string(const Shape &);
 std::string to_string(const Extent &);

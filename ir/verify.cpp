@@ -17,6 +17,8 @@ static std::string verify_node(const Function &function, NodeId id) {
   std::string error;
   Type type = result_type(node.op, std::move(types), node.attributes, facts.declared_type ? &node.type : nullptr, error);
   if (!error.empty()) return error;
+  if (const auto *body = function_of(node.attributes); body && *body)
+    if (std::string inside = verify(**body); !inside.empty()) return inside;
   return type == node.type ? "" : fmt::format("is {}, not {}", to_string(type), to_string(node.type));
 }
 

@@ -2,7 +2,7 @@
 // Reverse-mode differentiation: the chain rule backwards over the graph, by each operation's adjoint rule. The result is ordinary nodes of
 // the same graph, so that it nests.
 
-#include "ir/builder.h"
+#include "ir/op.h"
 
 #include <span>
 
@@ -16,6 +16,10 @@ namespace nnc::passes {
 /// In the graph of one example `differs` tells for each node up to y, which is the same for all examples, whether it is one for each of them. What flows
 /// from a node that is into one that is not is summed over the examples. Without it the derivative is that of one example's y by its own use of xs.
 std::vector<ir::NodeId> differentiate(ir::Builder &, ir::NodeId y, ir::NodeId seed, std::span<const ir::NodeId> xs,
+                                      const std::vector<bool> *differs = nullptr);
+
+/// The same for several y with a seed each: ∂(Σ seed·y)/∂x.
+std::vector<ir::NodeId> differentiate(ir::Builder &, std::span<const ir::Seed>, std::span<const ir::NodeId> xs,
                                       const std::vector<bool> *differs = nullptr);
 
 } // namespace nnc::passes

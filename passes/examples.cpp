@@ -12,6 +12,7 @@ Extent known(Extent extent, int64_t count) { return extent.batch ? Extent{extent
 
 Type known(Type type, int64_t count) {
   for (Extent &extent : type.dims) extent = known(extent, count);
+  for (Type &part : type.parts) part = known(part, count);
   return type;
 }
 
@@ -26,8 +27,10 @@ Attributes known(Attributes attributes, const Function &function, const Node &no
   return attributes;
 }
 
-/// Copies the function; `make` gives a node's copy, or no_node for that of the general form.
-template <typename F> Function rebuilt(const Function &function, int64_t count, F &&make) {
+using Change = Function (*)(const Function &, int64_t count);
+
+/// Copies the function, with `change` for the functions that its nodes run; `make` gives a node's copy, or no_node for that of the general form.
+template <typename F> Function rebuilt(const Function &function, int64_t count, Change change, F &&make) {
   Function result;
   result.name = function.name;
   Builder builder(result);
@@ -43,9 +46,13 @@ template <typename F> Function rebuilt(const Function &function, int64_t count, 
       continue;
     }
     const NodeId made = make(builder, node, operands);
-    copies.push_back(made != no_node ? made
-                                     : builder.add_node(node.op, operands, known(node.attributes, function, node, count),
-                                                        record(node.op).declared_type ? &type : nullptr));
+    if (made != no_node) {
+      copies.push_back(made);
+      continue;
+    }
+    Attributes attributes = known(node.attributes, function, node, count);
+    if (auto *body = function_of(attributes)) *body = std::make_shared<const Function>(change(**body, count));
+    copies.push_back(builder.add_node(node.op, operands, std::move(attributes), record(node.op).declared_type ? &type : nullptr));
   }
   for (Output output : function.outputs) {
     output.node = copies[output.node];
@@ -57,11 +64,12 @@ template <typename F> Function rebuilt(const Function &function, int64_t count, 
 } // namespace
 
 Function for_examples(const Function &function, int64_t count) {
-  return rebuilt(function, count, [](Builder &, const Node &, const std::vector<NodeId> &) { return no_node; });
+  return rebuilt(function, count, for_examples, [](Builder &, const Node &, const std::vector<NodeId> &) { return no_node; });
 }
 
 Function alone(const Function &function) {
-  return rebuilt(function, 1, [](Builder &builder, const Node &node, const std::vector<NodeId> &operands) {
+  const Change change = [](const Function &body, int64_t) { return alone(body); };
+  return rebuilt(function, 1, change, [](Builder &builder, const Node &node, const std::vector<NodeId> &operands) {
     if (!std::holds_alternative<AcrossExamples>(record(node.op).kernel)) return no_node;
     const Type type = known(node.type, 1);
     return builder.type(operands[0]) == type ? builder.unary(Op::copy, operands[0]) : builder.reshape(operands[0], type.dims);

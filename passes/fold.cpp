@@ -3,6 +3,7 @@
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
+#include "ir/functions.h"
 #include "ir/op.h"
 
 #include <algorithm>
@@ -63,7 +64,7 @@ NodeId fold_small(Builder &b, NodeId id) {
 
 NodeId fold_node(Builder &b, NodeId id) {
   const Node &node = b.function()[id];
-  if (node.operands.empty() || std::holds_alternative<AcrossExamples>(record(node.op).kernel)) return no_node;
+  if (node.operands.empty() || node.type.is_tuple() || is_across_examples(node)) return no_node;
   NodeId folded = fold_splats(b, id);
   return folded != no_node ? folded : fold_small(b, id);
 }

@@ -1,6 +1,6 @@
 #include "passes/lift.h"
 
-#include "ir/affine.h"
+#include "ir/functions.h"
 #include "ir/op.h"
 
 #include <fmt/format.h>
@@ -10,6 +10,11 @@ namespace nnc::passes {
 using namespace ir;
 
 namespace {
+
+/// Of a function that an operation runs.
+Function lift_function(const Function &function, const std::vector<bool> &lifted, Extent size, bool mini_batch) {
+  return lift(function, lifted, size, {.mini_batch = mini_batch, .lift_all_outputs = false});
+}
 
 /// One lift under way: for each node of the old graph its node in the new one and whether it has the axis.
 struct Lifting {
@@ -51,13 +56,13 @@ struct Lifting {
   Batched operation(const Node &from) {
     std::vector<NodeId> operands;
     std::vector<bool> operand_lifted;
-    bool any = options.mini_batch && std::holds_alternative<AcrossExamples>(record(from.op).kernel);
+    bool any = options.mini_batch && is_across_examples(from);
     for (NodeId operand : from.operands) {
       operands.push_back(node[operand]);
       operand_lifted.push_back(lifted[operand]);
       any = any || lifted[operand];
     }
-    if (any) return record(from.op).batch({builder, from, from.type, operands, operand_lifted, size, options.mini_batch});
+    if (any) return record(from.op).batch({builder, from, from.type, operands, operand_lifted, size, options.mini_batch, lift_function});
     return {builder.add_node(from.op, operands, from.attributes, record(from.op).declared_type ? &from.type : nullptr), false};
   }
 
@@ -89,36 +94,6 @@ Function lift(const Function &function, const std::vector<bool> &lifted, Extent 
   Lifting lifting(function, size, options);
   lifting.run(lifted);
   return std::move(lifting.result);
-}
-
-std::vector<NodeId> inline_function(Builder &builder, const Function &function, std::span<const NodeId> arguments) {
-  if (arguments.size() != function.inputs.size())
-    throw InternalError(
-        fmt::format("call of '{}': {} arguments for {} inputs", function.name, arguments.size(), function.inputs.size()));
-  PlaceId before = builder.place();
-  std::vector<NodeId> node;
-  for (const Node &from : function.nodes) {
-    if (from.op == Op::input) {
-      size_t number = static_cast<size_t>(std::get<InputAttributes>(from.attributes).number);
-      if (builder.type(arguments[number]) != from.type)
-        throw InternalError(fmt::format("call of '{}': '{}' is {}, not {}", function.name, function.inputs[number].name,
-                                        to_string(from.type), to_string(builder.type(arguments[number]))));
-      node.push_back(arguments[number]);
-      continue;
-    }
-    std::vector<NodeId> operands;
-    for (NodeId operand : from.operands) operands.push_back(node[operand]);
-    builder.set_place(from.place ? from.place : before);
-    if (from.op == Op::gather) { // by an index that may be an iota only now
-      node.push_back(gather_or_view(builder, operands[0], operands[1], std::get<GatherAttributes>(from.attributes).batch));
-      continue;
-    }
-    node.push_back(builder.add_node(from.op, operands, from.attributes, record(from.op).declared_type ? &from.type : nullptr));
-  }
-  builder.set_place(before);
-  std::vector<NodeId> outputs;
-  for (const Output &output : function.outputs) outputs.push_back(node[output.node]);
-  return outputs;
 }
 
 } // namespace nnc::passes

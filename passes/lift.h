@@ -3,7 +3,7 @@
 //
 // The same pass serves a call whose arguments have more axes than the formals and the mini-batch.
 
-#include "ir/builder.h"
+#include "ir/functions.h"
 
 #include <span>
 
@@ -20,7 +20,6 @@ struct LiftOptions {
 };
 ir::Function lift(const ir::Function &function, const std::vector<bool> &lifted, ir::Extent size, const LiftOptions &);
 
-/// Copies `function` into the builder's graph with `arguments` for its inputs (per Function::inputs) and gives its outputs' nodes.
-std::vector<ir::NodeId> inline_function(ir::Builder &, const ir::Function &, std::span<const ir::NodeId> arguments);
+using ir::inline_function;
 
 } // namespace nnc::passes

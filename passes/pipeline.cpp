@@ -3,7 +3,7 @@
 #include "passes/pass.h"
 #include "passes/passes.h"
 
-#include "ir/builder.h"
+#include "ir/functions.h"
 #include "ir/verify.h"
 
 #include <chrono>
@@ -26,10 +26,17 @@ static constexpr Pass order[] = {
 
 std::span<const Pass> optimizations() { return order; }
 
+/// The pass over the function, then over those that its operations run.
+static ir::Function run_pass(const Pass &pass, const ir::Function &function) {
+  ir::Function result = pass.run(function);
+  ir::change_bodies(result, [&](const ir::Function &body) { return run_pass(pass, body); });
+  return result;
+}
+
 ir::Function optimize(ir::Function function, const RunOptions &options) {
   for (const Pass &pass : order) {
     auto start = std::chrono::steady_clock::now();
-    function = pass.run(function);
+    function = run_pass(pass, function);
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (options.timed) options.timed(pass, took.count());
     if (options.printed && options.print_after == pass.name) options.printed(pass, function);

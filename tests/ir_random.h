@@ -12,6 +12,19 @@ using namespace nnc::ir;
 
 constexpr int64_t examples = 2; // B in tests
 
+/// A number that every element of every float part of a tuple changes.
+inline NodeId mixed_parts(Builder &b, NodeId tuple) {
+  NodeId sum = no_node;
+  for (size_t k = 0; k < b.type(tuple).parts.size(); ++k) {
+    NodeId part = b.add_node(Op::part, {tuple}, PartAttributes{static_cast<int64_t>(k)});
+    if (!is_float(b.type(part).elem)) part = b.convert(part, Elem::f64);
+    part = b.unary(Op::sin, b.mul(part, b.like(part, 0.7 + 0.2 * static_cast<double>(k))));
+    if (b.type(part).rank() > 0) part = b.reduce(ReduceKind::add, part, all_axes(b.type(part).rank()));
+    sum = sum == no_node ? part : b.add(sum, part);
+  }
+  return sum;
+}
+
 /// A function of one operation with the sample's operands as arguments and one result.
 inline Function function_of(Op op, const Sample &sample) {
   Function function;
@@ -23,6 +36,7 @@ inline Function function_of(Op op, const Sample &sample) {
     operands.push_back(b.input({InputKind::argument, slot, "x" + std::to_string(slot), no_node}, type));
   }
   NodeId result = b.add_node(op, operands, sample.attributes, sample.result ? &*sample.result : nullptr);
+  if (b.type(result).is_tuple()) result = mixed_parts(b, result);
   b.output({OutputKind::result, 0, "y", result});
   return function;
 }

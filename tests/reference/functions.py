@@ -422,12 +422,41 @@ case(f, "slope_of_mean", lambda x, w: x * jnp.mean(x * jnp.cos(w * x)), x=U(5), 
 case(f, "slope_of_variance", lambda x: 2 * (x - jnp.mean(x)) / 5, x=U(5))
 
 
+def slope_of_loop(x, w):
+    def value(w):
+        b = jnp.zeros(len(x))
+        for xi in x.T:
+            b = jnp.tanh(w * xi + b)
+        return jnp.mean(b) + 0.1 * w ** x.shape[1]
+
+    return grad(value)(w) * x[:, 0]
+
+
+def places(x):
+    s = jnp.zeros(len(x))
+    for xi in x.T:
+        s = jnp.tanh(s + xi * xi + jnp.arange(len(x)) / 4)
+    return s + jnp.mean(s)
+
+
+case(f, "slope_of_loop", slope_of_loop, x=U(3, 6), w=U())
+case(f, "places", places, x=U(3, 6))
+
+
 def adapted(w, x, y, q):
     cost = lambda w: jnp.mean((jnp.tanh(x @ w) - y) ** 2)
     fast = w - 0.5 * grad(cost)(w)
     return jnp.tanh(q @ (fast - 0.25 * grad(cost)(fast)))
 
 
+def descended_together(w, x, y):
+    cost = lambda w: jnp.mean((jnp.tanh(x @ w) - y) ** 2)
+    for _ in range(6):
+        w = w - 0.25 * grad(cost)(w)
+    return jnp.tanh(x @ w)
+
+
+case(f, "Descended", descended_together, **{"inner.w": U(3), "x": U(6, 3), "y": U(6)})
 case(f, "Adapted", adapted, **{"inner.w": U(3), "x": U(6, 3), "y": U(6), "q": U(6, 3)})
 
 # ---- instances.nn -------------------------------------------------------------------------------------------------------
@@ -476,6 +505,16 @@ def three_steps(x, y, q, **inputs):
 
 
 torch_case(f, "Adapted", three_steps, **net_inputs("net"), x=U(3), y=U(), q=U(3))
+
+
+def six_steps(x, y, **inputs):
+    p = parameters(inputs, "net")
+    for _ in range(6):
+        p = descended(p, (net(p, x) - y) ** 2, 0.01)
+    return net(p, x)
+
+
+torch_case(f, "Descended", six_steps, **net_inputs("net"), x=U(3), y=U())
 
 
 def parts(x, **inputs):

@@ -1,0 +1,42 @@
+#pragma once
+// Equal kernels once. The blocks of a network are the same kernels at other places, and evaluate and predict repeat train's forward pass. A
+// form is a kernel without its places: buffers and values are numbered in the order of their use, and a draw names its path by number. One
+// function of machine code is made for each form; a kernel is a call of it with the places that are its own.
+
+#include "codegen/kernel.h"
+#include "codegen/sharing.h"
+#include "codegen/target.h"
+
+#include <span>
+
+namespace nnc::codegen {
+
+/// What code knows of a buffer beside its elements' addresses.
+struct FormBuffer {
+  ir::Elem elem = ir::Elem::f32;
+  Size per_turn;           // bytes that it moves on from one step of a call to the next
+  std::vector<bool> apart; // from each buffer of the form: they never share a byte
+};
+
+struct KernelForm {
+  Kernel kernel; // named after the first kernel that has the form; RandomAttributes::path is a number
+  std::vector<FormBuffer> buffers;
+  int paths = 0;
+  Sharing sharing;
+};
+
+/// A kernel of an entry as a call of its form.
+struct KernelCall {
+  int form = 0;
+  std::vector<BufferId> buffers; // of the entry, by number in the form
+  std::vector<uint64_t> paths;   // likewise
+};
+
+struct KernelForms {
+  std::vector<KernelForm> forms;              // in the order of their first use
+  std::vector<std::vector<KernelCall>> calls; // by entry and kernel
+};
+
+KernelForms kernel_forms(std::span<const Entry>, const Processor &);
+
+} // namespace nnc::codegen

@@ -1,0 +1,120 @@
+#include "codegen/lower_shares.h"
+
+#include "codegen/lower.h"
+#include "codegen/lower_blocks.h"
+
+#include <algorithm>
+
+namespace nnc::codegen {
+
+using llvm::Value;
+
+/// The least number of examples with which a kernel has `least` work; work grows with them. INT64_MAX: no number that a call could have.
+static int64_t least_examples(const Sharing &sharing, double least) {
+  auto is_enough = [&](int64_t examples) {
+    double b = static_cast<double>(examples), work = sharing.work;
+    for (const Size &size : sharing.points)
+      work *= static_cast<double>(size.c[0]) + b * (static_cast<double>(size.c[1]) + b * static_cast<double>(size.c[2]));
+    return work >= least;
+  };
+  int64_t low = 0, high = int64_t{1} << 40;
+  if (!is_enough(high)) return INT64_MAX;
+  while (low < high) {
+    int64_t middle = (low + high) / 2;
+    is_enough(middle) ? high = middle : low = middle + 1;
+  }
+  return low;
+}
+
+Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry, const std::vector<KernelForm> &forms,
+               const std::vector<KernelCall> &calls)
+    : module_(module) {
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *i64 = llvm::Type::getInt64Ty(context), *pointer = llvm::PointerType::get(context, 0);
+  std::vector<llvm::Type *> types(columns, i64);
+  types[function] = pointer;
+  row_ = llvm::StructType::get(context, types);
+  share_ = llvm::StructType::get(context, {pointer, pointer, i64, i64, i64});
+  size_t first_place = 0;
+  for (size_t kernel = 0; kernel < calls.size(); ++kernel) {
+    const KernelForm &form = forms[calls[kernel].form];
+    int64_t from = least_examples(form.sharing, target.least_shared_work);
+    least_ = std::min(least_, from);
+    functions_.push_back(kernel_function(module, form));
+    kernel_ = functions_.back()->getFunctionType();
+    std::vector<llvm::Constant *> row = {functions_.back()};
+    const Size &size = form.sharing.extent;
+    for (int64_t value : {static_cast<int64_t>(first_place), int64_t{entry.kernels[kernel].barrier_before}, from, size.c[0],
+                          size.c[1], size.c[2], form.sharing.granule})
+      row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
+    rows_.push_back(llvm::ConstantStruct::get(row_, row));
+    first_place += calls[kernel].buffers.size() + calls[kernel].paths.size();
+  }
+}
+
+Value *Shares::any_shared(llvm::IRBuilder<> &b, Value *examples) const { return b.CreateICmpSGE(examples, b.getInt64(least_)); }
+
+/// A kernel whose work is small runs on thread 0 alone. A barrier stands before a kernel only if one that the plan asked for is due since the
+/// last and another thread has or had a part: between kernels of thread 0 alone the program's order is enough. It is the same for every
+/// step of a call, as each step ends with a barrier.
+void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &team) {
+  if (rows_.empty()) return;
+  auto *type = llvm::ArrayType::get(row_, rows_.size());
+  auto *table =
+      new llvm::GlobalVariable(module_, type, true, llvm::GlobalValue::PrivateLinkage, llvm::ConstantArray::get(type, rows_));
+  list_ = emit_local(b, share_, rows_.size());
+  // Since the last barrier: one was due; another thread had a part.
+  Value *due = emit_local(b, b.getInt1Ty()), *others = emit_local(b, b.getInt1Ty());
+  b.CreateStore(b.getFalse(), due), b.CreateStore(b.getFalse(), others);
+  Value *is_team = b.CreateICmpSGT(team.threads, b.getInt64(1)), *is_first = b.CreateICmpEQ(team.thread, b.getInt64(0));
+  emit_each(b, rows_.size(), [&](Value *kernel) {
+    Value *row = b.CreateInBoundsGEP(row_, table, kernel), *share = b.CreateInBoundsGEP(share_, list_, kernel);
+    auto column = [&](int number) -> Value * {
+      return b.CreateLoad(row_->getElementType(number), b.CreateStructGEP(row_, row, number));
+    };
+    auto set = [&](Field field, Value *value) { b.CreateStore(value, b.CreateStructGEP(share_, share, field)); };
+    set(code, column(function));
+    set(place, places_of.at(b, column(places)));
+
+    Value *size = b.CreateAdd(b.CreateMul(team.examples, column(extent + 2)), column(extent + 1));
+    size = b.CreateAdd(b.CreateMul(team.examples, size), column(extent));
+    Value *is_shared = b.CreateICmpSGE(team.examples, column(shared_from));
+    set(first, b.getInt64(0));
+    set(last, b.CreateSelect(is_first, size, b.getInt64(0)));
+    emit_when(b, b.CreateAnd(is_shared, is_team), [&] {
+      Value *step = column(granule);
+      Value *granules = b.CreateSDiv(b.CreateAdd(size, b.CreateSub(step, b.getInt64(1))), step);
+      auto bound = [&](Value *number) {
+        Value *at = b.CreateMul(b.CreateSDiv(b.CreateMul(granules, number), team.threads), step);
+        return b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, size);
+      };
+      set(first, bound(team.thread));
+      set(last, bound(b.CreateAdd(team.thread, b.getInt64(1))));
+    });
+    Value *is_due_now = b.CreateOr(b.CreateLoad(b.getInt1Ty(), due), b.CreateICmpNE(column(is_due), b.getInt64(0)));
+    Value *had_part = b.CreateLoad(b.getInt1Ty(), others), *meet = b.CreateAnd(is_due_now, b.CreateOr(had_part, is_shared));
+    set(meets, b.CreateZExt(b.CreateAnd(meet, is_team), b.getInt64Ty()));
+    b.CreateStore(b.CreateAnd(is_due_now, b.CreateNot(meet)), due);
+    b.CreateStore(b.CreateOr(b.CreateAnd(had_part, b.CreateNot(meet)), is_shared), others);
+  });
+}
+
+/// The steps of a small network are over in less than a microsecond: its calls stand one after the other, each of a function that is known.
+static constexpr size_t longest_unrolled = 32;
+
+void Shares::run(llvm::IRBuilder<> &b, const Team &team, Value *turn, bool is_alone) const {
+  auto call = [&](Value *kernel, llvm::Function *known) {
+    Value *share = b.CreateInBoundsGEP(share_, list_, kernel);
+    auto get = [&](Field field) -> Value * {
+      return b.CreateLoad(share_->getElementType(field), b.CreateStructGEP(share_, share, field));
+    };
+    if (!is_alone) emit_when(b, b.CreateICmpNE(get(meets), b.getInt64(0)), [&] { b.CreateCall(team.meet, {team.handle}); });
+    Value *from = get(first), *to = get(last);
+    emit_when(b, b.CreateICmpSLT(from, to),
+              [&] { b.CreateCall(kernel_, known ? known : get(code), {team.call, get(place), team.examples, turn, from, to}); });
+  };
+  if (functions_.size() > longest_unrolled) return emit_each(b, functions_.size(), [&](Value *kernel) { call(kernel, nullptr); });
+  for (size_t kernel = 0; kernel < functions_.size(); ++kernel) call(b.getInt64(kernel), functions_[kernel]);
+}
+
+} // namespace nnc::codegen
