@@ -22,6 +22,7 @@ public:
       if (value.code == Code::axis) named_.push_back(value.axis);
     }
     if (kernel_.contraction) accesses_.insert(accesses_.end(), {&kernel_.contraction->a, &kernel_.contraction->b});
+    if (kernel_.ordering) accesses_.insert(accesses_.end(), {&kernel_.ordering->keys, &kernel_.ordering->result});
     for (Access *access : accesses_) access->strides.resize(extents_.size());
   }
 
@@ -129,6 +130,7 @@ void finish_axes(Kernel &kernel, AxisLists lists, const std::vector<bool> &has_a
   finish.renumber(order);
   if (!kernel.contraction && inner.empty()) drop_reductions(kernel);
   kernel.axes = extents_of(outer);
+  if (kernel.ordering) kernel.ordering->count = inner.empty() ? Size(1) : inner.front().extent;
   for (size_t stage = 0; stage < kernel.stages.size(); ++stage)
     if (has_axes[stage]) kernel.stages[stage].axes = extents_of(stage_loops);
 }

@@ -143,6 +143,24 @@ public:
     return finish(lists, id);
   }
 
+  /// The order of the operand's elements along its last axis.
+  Kernel ordering(NodeId id) {
+    const Node &node = function_[id];
+    Group group = whole(id);
+    group_ = &group;
+    inner_from_ = static_cast<int>(group.outer.size());
+    const Index identity = identity_index(node.type.rank());
+    kernel_.ordering = Ordering{};
+    kernel_.ordering->elem = function_.type(node.operands[0]).elem;
+    kernel_.ordering->keys = access(*memory_.view(node.operands[0]), identity);
+    kernel_.ordering->result = row_major(id, identity);
+    kernel_.ordering->result.buffer = memory_.buffer(id);
+    AxisLists lists = outer_lists(node.type.dims);
+    lists.inner = {lists.outer.back()};
+    lists.outer.pop_back();
+    return finish(lists, id);
+  }
+
 private:
   Group whole(NodeId id) const {
     Group group;
@@ -245,7 +263,9 @@ private:
       return row_number(0, at.index[0], at.node);
     case ir::InputKind::setting: {
       Access setting{memory_.settings(), input.slot, {}, {}};
-      return converted(emit(load_of(Elem::f64, setting, node.place), false), node.type.elem, at.node);
+      const std::vector<Size> strides = row_major_strides(node.type.dims);
+      for (size_t axis = 0; axis < at.index.size(); ++axis) add_strided(setting, at.index[axis], strides[axis]);
+      return converted(emit(load_of(Elem::f64, setting, node.place), is_inner(at.index)), node.type.elem, at.node);
     }
     case ir::InputKind::argument:
       if (!memory_.view(at.node)) throw ir::InternalError("an entry has no arguments");
@@ -422,6 +442,7 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
   NodeId root = group.members[0].node;
   const Node &node = function[root];
   std::vector<int64_t> zeros(node.type.dims.size(), 0), ones(node.type.dims.size(), 1);
+  if (node.op == Op::order) return {body().ordering(root)};
   if (node.op == Op::concatenate) {
     std::vector<Kernel> kernels;
     int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];

@@ -71,7 +71,7 @@ Index dot_operand_index(const ir::Function &function, NodeId id, int side) {
 
 bool has_own_operands(Op op) {
   return op == Op::reduce || op == Op::argreduce || op == Op::dot || op == Op::scatter_add || op == Op::pad ||
-         op == Op::concatenate;
+         op == Op::concatenate || op == Op::order;
 }
 
 std::vector<At> root_operands(const ir::Function &function, NodeId id) {

@@ -88,7 +88,7 @@ private:
     Op op = function_[id].op;
     std::vector<At> reads = frontier(function_, memory_, id);
     Domain domain = domain_of(function_, id);
-    bool alone = op == Op::pad || op == Op::concatenate || op == Op::scatter_add;
+    bool alone = op == Op::pad || op == Op::concatenate || op == Op::scatter_add || op == Op::order;
     bool contraction = op == Op::dot && domain.inner.empty();
     if (!alone && !contraction) {
       for (int number : candidates(domain, reads))

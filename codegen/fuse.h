@@ -18,7 +18,7 @@ enum class GroupKind : uint8_t {
   map,         // no inner axes
   row,         // reductions over the inner axes, and what shares their space
   contraction, // a matrix product and maps of its result
-  alone,       // pad, concatenate, scatter_add: kernels that nothing joins
+  alone,       // pad, concatenate, scatter_add, order: kernels that nothing joins
   loop,        // a scan: its members are its results
 };
 

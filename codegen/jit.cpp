@@ -36,10 +36,16 @@ Loaded::Loaded(const Unit &unit, const Target &target) : state_(std::make_unique
   state_->jit = check(llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(builder)).create(), "starting LLVM's JIT");
   llvm::orc::LLJIT &jit = *state_->jit;
   llvm::orc::SymbolMap symbols;
-  symbols[jit.mangleAndIntern("nnc_barrier")] = {llvm::orc::ExecutorAddr::fromPtr(&nnc_barrier), llvm::JITSymbolFlags::Exported};
+  auto name = [&](const char *symbol, auto *function) {
+    symbols[jit.mangleAndIntern(symbol)] = {llvm::orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
+  };
+  name("nnc_barrier", &nnc_barrier);
+  name("nnc_order_i32", &nnc_order_i32);
+  name("nnc_order_f32", &nnc_order_f32);
+  name("nnc_order_f64", &nnc_order_f64);
   // What LLVM makes of filling and copying loops.
-  symbols[jit.mangleAndIntern("memset")] = {llvm::orc::ExecutorAddr::fromPtr(&memset), llvm::JITSymbolFlags::Exported};
-  symbols[jit.mangleAndIntern("memcpy")] = {llvm::orc::ExecutorAddr::fromPtr(&memcpy), llvm::JITSymbolFlags::Exported};
+  name("memset", &memset);
+  name("memcpy", &memcpy);
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))), "naming the runtime's functions");
   for (const std::string &object : objects)
     check(jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "nnc")), "loading the compiled model");

@@ -123,6 +123,14 @@ struct Contraction {
   ir::Elem elem = ir::Elem::f32;
 };
 
+/// result[i] = the number of the i-th key in ascending order, NaN last, equals in their order. `keys` and `result` are accesses over the axes
+/// (outer…, the sorted one of `count`); the result's stride along it is 1. Such a kernel has no stages: the runtime sorts.
+struct Ordering {
+  Size count;
+  Access keys, result;
+  ir::Elem elem = ir::Elem::f32; // of the keys
+};
+
 /// The axis that becomes vector lanes.
 enum class Lanes : uint8_t {
   outer, // the last outer axis (scalar code where there is none)
@@ -135,6 +143,7 @@ struct Kernel {
   std::vector<Stage> stages;
   std::vector<Instruction> values;
   std::optional<Contraction> contraction;
+  std::optional<Ordering> ordering;
   Lanes lanes = Lanes::outer;
   bool barrier_before = true; // it reads or overwrites what a kernel since the last barrier wrote or read
   PlaceId place;              // the node that it was made for

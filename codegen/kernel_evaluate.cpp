@@ -2,11 +2,13 @@
 
 #include "ir/op.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 
 namespace nnc::codegen {
 
@@ -93,6 +95,7 @@ private:
     values_.assign(kernel.values.size(), 0);
     axes_.clear();
     each(kernel.axes, [&] {
+      if (kernel.ordering) order(*kernel.ordering);
       for (const Stage &stage : kernel.stages) run(stage);
     });
   }
@@ -147,6 +150,17 @@ private:
       each(extents, f, axis + 1);
     }
     axes_.pop_back();
+  }
+
+  void order(const Ordering &ordering) {
+    std::vector<double> keys;
+    each({ordering.count}, [&] { keys.push_back(load(ordering.keys)); });
+    std::vector<size_t> order(keys.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t i, size_t j) { return keys[i] < keys[j] || (std::isnan(keys[j]) && !std::isnan(keys[i])); });
+    size_t next = 0;
+    each({ordering.count}, [&] { write(place(ordering.result), Elem::i32, static_cast<double>(order[next++])); });
   }
 
   void run(const Stage &stage) {

@@ -46,6 +46,10 @@ public:
       renumber(to.contraction->a);
       renumber(to.contraction->b);
     }
+    if ((to.ordering = kernel.ordering)) {
+      renumber(to.ordering->keys);
+      renumber(to.ordering->result);
+    }
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
         form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
@@ -113,6 +117,7 @@ public:
     for (const Stage &stage : kernel.stages) add(stage.axes), add(stage.code);
     for (const Instruction &i : kernel.values) add(i);
     if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem);
+    if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
     for (const FormBuffer &buffer : form.buffers) {
       add(buffer.elem), add(buffer.per_turn);
       for (bool is_apart : buffer.apart) add(is_apart);
@@ -149,11 +154,13 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
     for (const Kernel &kernel : entry.kernels) {
       const Kernel lowered = kernel.contraction ? arrange_contraction(kernel, target) : kernel;
       Abstraction parts(entry, lowered);
-      if (!lowered.contraction) forget_shared_extent(parts.form.kernel, target);
+      if (!lowered.contraction && !lowered.ordering) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));
       if (is_new) made.forms.push_back(std::move(parts.form));
       parts.call.form = found->second;
-      parts.call.sharing = lowered.contraction ? contraction_sharing(lowered, target) : nest_sharing(lowered, target);
+      parts.call.sharing = lowered.contraction ? contraction_sharing(lowered, target)
+                           : lowered.ordering  ? ordering_sharing(lowered)
+                                               : nest_sharing(lowered, target);
       calls.push_back(std::move(parts.call));
     }
   }

@@ -87,6 +87,9 @@ std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   if (const auto &c = kernel.contraction)
     text += fmt::format("  contraction {} m {} n {} k {}\n    a {}\n    b {}\n", ir::name(c->elem), to_string(c->m),
                         to_string(c->n), list(c->k), print(c->a, buffers), print(c->b, buffers));
+  if (const auto &o = kernel.ordering)
+    text += fmt::format("  ordering {} count {}\n    keys {}\n    result {}\n", ir::name(o->elem), to_string(o->count),
+                        print(o->keys, buffers), print(o->result, buffers));
   for (const Stage &stage : kernel.stages) {
     text += fmt::format("  stage {}\n", list(stage.axes));
     for (ValueId id : stage.code) {

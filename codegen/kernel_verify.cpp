@@ -20,6 +20,8 @@ public:
     made_.assign(kernel_.values.size(), Made::nowhere);
     if (kernel_.contraction)
       if (Error e = contraction(*kernel_.contraction); !e.empty()) return e;
+    if (kernel_.ordering)
+      if (Error e = ordering(*kernel_.ordering); !e.empty()) return e;
     for (const Stage &stage : kernel_.stages)
       if (Error e = check(stage); !e.empty()) return e;
     return "";
@@ -41,6 +43,20 @@ private:
       if (Error e = check(*access, outer + 2 + c.k.size()); !e.empty()) return e;
       if (!ir::is_float(entry_.buffers[access->buffer].elem)) return "a contraction's operand is no float";
     }
+    return "";
+  }
+
+  Error ordering(const Ordering &o) {
+    if (!kernel_.stages.empty() || kernel_.contraction) return "an ordering has neither stages nor a contraction";
+    for (const Access *access : {&o.keys, &o.result}) {
+      if (Error e = check(*access, kernel_.axes.size() + 1); !e.empty()) return e;
+      if (!access->indirect.empty()) return "an ordering's keys and result lie at affine addresses";
+    }
+    if (entry_.buffers[o.keys.buffer].elem != o.elem) return fmt::format("orders b{} as {}", o.keys.buffer, ir::name(o.elem));
+    if (entry_.buffers[o.result.buffer].elem != ir::Elem::i32) return fmt::format("b{} is no i32", o.result.buffer);
+    const size_t sorted = kernel_.axes.size();
+    if (!(o.count == Size(1)) && (o.result.strides.size() <= sorted || !(o.result.strides[sorted] == Size(1))))
+      return "an ordering's result is not contiguous";
     return "";
   }
 

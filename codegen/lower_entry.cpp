@@ -12,7 +12,12 @@ using llvm::Value;
 
 void lower_kernel(llvm::Module &module, const Processor &target, const KernelForm &form) {
   KernelFunction f(module, target, form);
-  form.kernel.contraction ? lower_contraction(f) : lower_nest(f);
+  if (form.kernel.contraction)
+    lower_contraction(f);
+  else if (form.kernel.ordering)
+    lower_ordering(f);
+  else
+    lower_nest(f);
   f.finish();
 }
 

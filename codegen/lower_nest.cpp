@@ -8,6 +8,18 @@ namespace nnc::codegen {
 
 using llvm::Value;
 
+static constexpr int64_t enough_to_share = 32; // points of an axis
+
+size_t axis_to_share(const Kernel &kernel) {
+  size_t best = 0;
+  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
+    const Size &extent = kernel.axes[axis];
+    if (!extent.is_constant() || extent.c[0] >= enough_to_share) return axis;
+    if (extent.c[0] > kernel.axes[best].c[0]) best = axis;
+  }
+  return best;
+}
+
 namespace {
 
 /// How a lane axis of some extent is cut: `vectors` vectors of `width` at a time.
@@ -37,19 +49,6 @@ double kernel_cost(const Kernel &kernel) {
 Shape outer_shape(const Kernel &kernel, const Processor &target) {
   if (kernel.lanes != Lanes::outer || kernel.axes.empty()) return {};
   return lane_shape(kernel, target, kernel.axes.back(), kernel_cost(kernel));
-}
-
-constexpr int64_t enough_to_share = 32; // points of an axis
-
-/// The first axis that gives threads enough to do, else the longest.
-size_t axis_to_share(const Kernel &kernel) {
-  size_t best = 0;
-  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
-    const Size &extent = kernel.axes[axis];
-    if (!extent.is_constant() || extent.c[0] >= enough_to_share) return axis;
-    if (extent.c[0] > kernel.axes[best].c[0]) best = axis;
-  }
-  return best;
 }
 
 class Nest {

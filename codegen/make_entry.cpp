@@ -192,7 +192,8 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
     Kernel &kernel = entry.kernels[number];
     bool rows = false;
     for (const Stage &stage : kernel.stages) rows |= !stage.axes.empty();
-    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kernel.contraction ? "contraction" : rows ? "row" : "map");
+    const char *kind = kernel.contraction ? "contraction" : kernel.ordering ? "ordering" : rows ? "row" : "map";
+    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind);
   }
   if (std::string wrong = verify(entry); !wrong.empty())
     throw ir::InternalError(fmt::format("kernels of `{}`: {}\n{}", entry.name, wrong, print(entry)));

@@ -112,7 +112,7 @@ void Memory::choose() {
       for (size_t i = std::get<ir::ScanAttributes>(node.attributes).carries; i < node.operands.size(); ++i) require(node.operands[i]);
     if (node.op == Op::dot && !is_inner_product(function_, id))
       for (NodeId operand : node.operands) require(operand);
-    if (node.op == Op::gather) require(node.operands[0]);
+    if (node.op == Op::gather || node.op == Op::order) require(node.operands[0]);
     if (node.op == Op::reshape) {
       const auto &map = std::get<ir::View>(record(node.op).kernel).map;
       if (!map(node, function_.type(node.operands[0])) && !view(id)) {

@@ -21,6 +21,10 @@ Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
       if (value.code == Code::store || value.code == Code::store_add) traffic.writes.insert(root(value.access.buffer));
     }
   if (kernel.contraction) traffic.reads.insert({root(kernel.contraction->a.buffer), root(kernel.contraction->b.buffer)});
+  if (kernel.ordering) {
+    traffic.reads.insert(root(kernel.ordering->keys.buffer));
+    traffic.writes.insert(root(kernel.ordering->result.buffer));
+  }
   return traffic;
 }
 
@@ -44,7 +48,7 @@ void for_each_kernel(std::vector<Unit> &units, const std::function<void(Kernel &
 /// Kernels without code, and loops without kernels, go.
 void drop_empty(std::vector<Unit> &units) {
   for (Unit &unit : units) drop_empty(unit.body);
-  std::erase_if(units, [](const Unit &unit) { return unit.loop < 0 ? unit.kernel.stages.empty() : unit.body.empty(); });
+  std::erase_if(units, [](const Unit &unit) { return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering : unit.body.empty(); });
 }
 
 size_t count_values(std::vector<Unit> &units) {
@@ -72,6 +76,7 @@ void keep_used(Kernel &kernel, const std::set<BufferId> &loaded, const std::vect
   }
   for (Stage &stage : kernel.stages) std::erase_if(stage.code, [&](ValueId id) { return !used[id]; });
   std::erase_if(kernel.stages, [](const Stage &stage) { return stage.code.empty(); });
+  if (kernel.ordering && !loaded.count(kernel.ordering->result.buffer)) kernel.ordering.reset();
 }
 
 /// Edges of the order, kernel to kernel.

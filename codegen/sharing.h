@@ -20,5 +20,6 @@ Sharing nest_sharing(const Kernel &, const Processor &);
 void forget_shared_extent(Kernel &, const Processor &);
 
 Sharing contraction_sharing(const Kernel &, const Processor &);
+Sharing ordering_sharing(const Kernel &);
 
 } // namespace nnc::codegen

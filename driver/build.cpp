@@ -47,8 +47,13 @@ int run_model(const CompileOptions &options, const std::vector<std::string> &arg
   if (!kernels) return 1;
   codegen::Loaded loaded(kernels->unit, {options.cpu});
   auto entry = [&](const char *name) { return reinterpret_cast<nnc_entry>(loaded.entry(name)); };
-  nnc_module module{
-      kernels->unit.description.c_str(), entry("init"), entry("train"), entry("evaluate"), entry("predict"), entry("check")};
+  nnc_module module{kernels->unit.description.c_str(),
+                    entry("init"),
+                    entry("train"),
+                    entry("evaluate"),
+                    entry("predict"),
+                    entry("check"),
+                    entry("report")};
   return runtime::run_program(module, arguments);
 }
 

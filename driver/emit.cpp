@@ -23,7 +23,7 @@ std::string print_all(const std::vector<ir::Function> &functions, const SourceMa
 }
 
 std::vector<ir::Function> example_graphs(const frontend::Program &program) {
-  return {program.initialise, program.training, program.validation, program.prediction, program.check};
+  return {program.initialise, program.training, program.validation, program.prediction, program.check, program.report};
 }
 
 /// The graphs of one example over the mini-batch, before differentiation.

@@ -77,6 +77,8 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   made.costs = program.cost_names;
   for (PlaceId place : program.cost_places) made.cost_places.push_back(compilation.sources.describe(place));
   made.reports = program.report_names;
+  made.reports_of_pass = program.reports_of_pass;
+  made.sums = program.sums;
   for (const frontend::PredictionInfo &prediction : program.predictions)
     made.predictions.push_back({prediction.name, prediction.type, stored_of(prediction.elem), prediction.shape,
                                 prediction.sources, prediction.columns, prediction.names});
@@ -104,6 +106,7 @@ std::vector<ir::Function> make_graphs(const frontend::Program &program) {
   graphs.back().name = "predict";
   graphs.push_back(passes::batched_entry(program.check));
   graphs.back().name = "check";
+  graphs.push_back(program.report);
   return graphs;
 }
 
@@ -140,14 +143,16 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
   made.description = describe(compilation, program, layout);
   for (const ir::Function &graph : optimized) {
     bool costs = graph.name == "train" || graph.name == "evaluate";
-    codegen::Entry entry = codegen::make_entry(graph, layout,
-                                               {.steps = graph.name == "train",
-                                                .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
-                                                .reports = costs ? static_cast<int>(program.report_names.size()) : 0});
+    codegen::Entry entry =
+        codegen::make_entry(graph, layout,
+                            {.steps = graph.name == "train",
+                             .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
+                             .reports = costs ? static_cast<int>(program.report_names.size()) + program.sums : 0});
     runtime::Bytes &bytes = graph.name == "init"       ? made.description.init_arena
                             : graph.name == "train"    ? made.description.train_arena
                             : graph.name == "evaluate" ? made.description.evaluate_arena
                             : graph.name == "predict"  ? made.description.predict_arena
+                            : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
     made.unit.entries.push_back(std::move(entry));

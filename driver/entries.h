@@ -9,7 +9,7 @@
 
 namespace nnc::driver {
 
-/// The entries' graphs before optimisation: init, train, evaluate, predict, check.
+/// The entries' graphs before optimisation: init, train, evaluate, predict, check, report.
 std::vector<ir::Function> make_graphs(const frontend::Program &);
 
 /// Runs the passes over every graph, printing and timing as the options ask.

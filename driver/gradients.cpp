@@ -4,6 +4,7 @@
 #include "driver/entries.h"
 #include "driver/run_function.h"
 #include "passes/differentiate.h"
+#include "passes/examples.h"
 #include "passes/lift.h"
 #include "runtime/dataset.h"
 #include "runtime/element.h"
@@ -38,7 +39,8 @@ CostGraph cost_graph(const frontend::Program &program, int clause, int64_t examp
   for (const ir::Input &input : program.training.inputs)
     lifted.push_back(input.kind == ir::InputKind::source || input.kind == ir::InputKind::row);
   CostGraph graph;
-  graph.function = passes::lift(program.training, lifted, {examples, false}, {.mini_batch = true, .lift_all_outputs = false});
+  graph.function = passes::for_examples(
+      passes::lift(program.training, lifted, {1, true}, {.mini_batch = true, .lift_all_outputs = false}), examples);
   ir::Builder builder(graph.function);
   for (const ir::Output &output : graph.function.outputs)
     if (output.kind == ir::OutputKind::cost && output.slot == clause) graph.cost = output.node;

@@ -103,11 +103,15 @@ std::optional<int64_t> BuiltinCall::integer(size_t i, int64_t least) const {
   return std::nullopt;
 }
 
-std::optional<std::vector<Dim>> BuiltinCall::shape(size_t first) const {
+std::optional<std::vector<Dim>> BuiltinCall::shape(size_t first, bool batch) const {
   std::vector<Dim> dims;
   bool ok = true;
   for (size_t i = first; i < arguments.size(); ++i)
     for_each_leaf(arguments[i].value, [&](const Value &leaf) {
+      if (leaf.is<BatchValue>() && batch) {
+        dims.push_back(batch_dim);
+        return;
+      }
       const auto extent = elaborator.as_integer(leaf, what(i), arguments[i].span, context);
       ok = ok && extent.has_value();
       if (!extent) return;
@@ -119,16 +123,32 @@ std::optional<std::vector<Dim>> BuiltinCall::shape(size_t first) const {
   return dims;
 }
 
+bool BuiltinCall::extents_known(std::span<const Dim> dims) const {
+  return std::all_of(dims.begin(), dims.end(), [&](const Dim &dim) {
+    return elaborator.extent_known(dim, fmt::format("`{}`", builtin.name), span, context);
+  });
+}
+
 Value BuiltinCall::result(ir::NodeId node, Type type) const { return {elaborator.make(node, std::move(type), context)}; }
 
 bool BuiltinCall::align(TensorValue &a, size_t i, TensorValue &b, size_t j) const {
   return elaborator.align(a, arguments[i].span, b, arguments[j].span, span, fmt::format("`{}`", builtin.name), context);
 }
 
+std::map<int, TensorValue> BuiltinCall::parameters(const InstanceValue &instance) const {
+  std::map<int, TensorValue> values;
+  for (int slot : elaborator.parameters(*instance.instance)) values.emplace(slot, elaborator.read_slot(slot, context, &instance));
+  return values;
+}
+
 Value BuiltinCall::stack(const std::vector<Value> &items) const { return elaborator.stack_values(items, span, context); }
 
 Value BuiltinCall::gradient() const {
   return elaborator.gradient(arguments[0].value, arguments[0].span, arguments[1].value, arguments[1].span, span, context);
+}
+
+Value BuiltinCall::jacobian() const {
+  return elaborator.jacobian(arguments[0].value, arguments[0].span, arguments[1].value, arguments[1].span, span, context);
 }
 
 Value BuiltinCall::draw(bool is_normal, const std::vector<Dim> &dims) const {

@@ -21,8 +21,8 @@ struct BuiltinCall {
   std::optional<TensorValue> tensor(size_t i, ElementKind literal = ElementKind::real) const;
   std::optional<TensorValue> real(size_t i) const;               // widened to real
   std::optional<int64_t> integer(size_t i, int64_t least) const; // of compile time, at least that
-  /// Arguments from `first` on as dimensions; a list gives several.
-  std::optional<std::vector<Dim>> shape(size_t first) const;
+  /// Arguments from `first` on as dimensions; a list gives several. With `batch` one may be the number of examples.
+  std::optional<std::vector<Dim>> shape(size_t first, bool batch = false) const;
   std::string what(size_t i) const; // "argument 2 of `concat`"
 
   // The walk's parts.
@@ -32,8 +32,14 @@ struct BuiltinCall {
   TensorValue widen(const TensorValue &value, ElementKind kind) const { return elaborator.widen(value, kind, context); }
   bool align(TensorValue &a, size_t i, TensorValue &b, size_t j) const;
   bool size_ok(const std::vector<Dim> &dims) const { return elaborator.size_ok(dims, span, context); }
+  ir::NodeId count(const Dim &dim, const ir::Type &type) const { return elaborator.count_node(dim, type, context); }
+  /// Whether the extents of all of them are known when compiling.
+  bool extents_known(std::span<const Dim> dims) const;
+  /// The values of an instance's parameters, by slot.
+  std::map<int, TensorValue> parameters(const InstanceValue &) const;
   Value stack(const std::vector<Value> &) const;
   Value gradient() const;
+  Value jacobian() const;
   Value draw(bool is_normal, const std::vector<Dim> &) const;
   Value reduce(ReduceKind, const TensorValue &) const; // along the last axis
   std::optional<TensorValue> broadcast(const TensorValue &, const std::vector<Dim> &) const;

@@ -82,6 +82,7 @@ Element common_element(const Element &a, const Element &b) {
   }
   if (a.kind != ElementKind::index) return {a.kind, {}, {}};
   if (a.variable || b.variable) return a.variable == b.variable ? a : Element{ElementKind::i32, {}, {}};
+  if (a.limit.batch != b.limit.batch) return {ElementKind::i32, {}, {}};
   return a.limit.value >= b.limit.value ? a : b;
 }
 
@@ -104,6 +105,12 @@ Value where(const BuiltinCall &call) {
 }
 
 Value stop_gradient(const BuiltinCall &call) {
+  if (const auto *instance = call.arguments[0].value.get<InstanceValue>()) {
+    auto values = std::make_shared<std::map<int, TensorValue>>();
+    for (const auto &[slot, parameter] : call.parameters(*instance))
+      values->emplace(slot, TensorValue{parameter.frame, call.build().unary(Op::stop_gradient, parameter.node), parameter.type});
+    return {InstanceValue{instance->instance, values}};
+  }
   const auto value = call.tensor(0);
   return value ? call.result(call.build().unary(Op::stop_gradient, value->node), value->type) : Value{};
 }
@@ -111,20 +118,20 @@ Value stop_gradient(const BuiltinCall &call) {
 /// Rounds down and clamps to 0..n-1.
 Value to_index(const BuiltinCall &call) {
   const auto value = call.tensor(0);
-  const auto limit = call.shape(1);
+  const auto limit = call.shape(1, true);
   if (!value || !limit) return {};
   ir::Builder &build = call.build();
   ir::NodeId node = value->node;
-  const double last = static_cast<double>(limit->front().value) - 1;
   const bool real = value->type.element.kind == ElementKind::real;
   if (real) node = build.unary(Op::floor, node);
   if (!real) node = call.widen(*value, ElementKind::i32).node;
+  const ir::Type type = build.type(node);
+  const ir::NodeId last = build.sub(call.count(limit->front(), type), build.constant(type, 1));
   // Clamped before it is converted; what is not a number becomes 0, since max gives the larger of the numbers.
   if (real)
-    node = build.select(
-        build.unary(Op::is_finite, node), node,
-        build.select(build.binary(Op::less, build.like(node, 0), node), build.like(node, last), build.like(node, 0)));
-  node = build.binary(Op::min, build.binary(Op::max, node, build.like(node, 0)), build.like(node, last));
+    node = build.select(build.unary(Op::is_finite, node), node,
+                        build.select(build.binary(Op::less, build.like(node, 0), node), last, build.like(node, 0)));
+  node = build.binary(Op::min, build.binary(Op::max, node, build.like(node, 0)), last);
   return call.result(build.convert(node, ir::Elem::i32), {{ElementKind::index, limit->front(), {}}, value->type.dims});
 }
 
@@ -147,7 +154,7 @@ constexpr Builtin table[] = {
     {"min", "a, b", 1, 2, extremum, "the smaller of two; of a vector its least"},
     {"max", "a, b", 1, 2, extremum, "the larger of two; of a vector its largest"},
     {"where", "c, a, b", 3, 3, where, "a where c holds, else b"},
-    {"stop_gradient", "e", 1, 1, stop_gradient, "e, with derivative zero"},
+    {"stop_gradient", "e", 1, 1, stop_gradient, "e, a tensor or an instance, with derivative zero"},
     {"to_index", "e, n", 2, 2, to_index, "e rounded down and clamped to 0..n-1, an index(n)"},
 };
 #undef NNC_UNARY

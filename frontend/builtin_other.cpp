@@ -51,10 +51,24 @@ template <ir::ReduceKind kind> Value argument_of(const BuiltinCall &call) {
   return call.result(call.build().argreduce(kind, x.node, static_cast<int64_t>(last)), type);
 }
 
+/// Of each vector along the last axis the indices that sort it; `sort` is the vector at these.
+Value order(const BuiltinCall &call) {
+  const auto value = vector(call);
+  if (!value) return {};
+  const bool real = value->type.element.kind == ElementKind::real;
+  const TensorValue keys = call.widen(*value, real ? ElementKind::real : ElementKind::i32);
+  const ir::NodeId sorted = call.build().unary(Op::order, keys.node);
+  if (std::string_view(call.builtin.name) == "order")
+    return call.result(sorted, {{ElementKind::index, value->type.dims.back(), {}}, value->type.dims});
+  const auto axes = static_cast<int64_t>(value->type.dims.size());
+  return call.result(call.build().gather(value->node, sorted, axes - 1), value->type);
+}
+
 /// Called by its own name it never comes here: the walk elaborates its argument apart (elaborate_adjoint.cpp).
 Value as_it_is(const BuiltinCall &call) { return call.arguments[0].value; }
 
 Value grad(const BuiltinCall &call) { return call.gradient(); }
+Value jacobian(const BuiltinCall &call) { return call.jacobian(); }
 
 Value uniform(const BuiltinCall &call) {
   const auto dims = call.shape(0);
@@ -85,18 +99,18 @@ Value batch_sum(const BuiltinCall &call) {
   const auto value = call.real(0);
   if (!value) return {};
   ir::Builder &build = call.build();
-  ir::NodeId sum = build.unary(Op::batch_sum, value->node);
-  if (std::string_view(call.builtin.name) == "batch_mean") {
-    const ir::NodeId examples = call.context.frame->leaf(ir::InputKind::examples, 0, "examples", {ir::Elem::i32, {}});
-    const ir::NodeId count = build.convert(examples, call.ir_type({}).elem);
-    sum = build.div(sum, build.broadcast_leading(count, call.ir_type(value->type).dims));
-  }
+  ir::NodeId sum = build.unary(call.context.of_pass ? Op::pass_sum : Op::batch_sum, value->node);
+  if (std::string_view(call.builtin.name) == "batch_mean") sum = build.div(sum, call.count(batch_dim, build.type(sum)));
   return call.result(sum, value->type);
 }
 
-Value not_yet(const BuiltinCall &call) {
-  call.report(K::not_supported_yet, call.span, fmt::format("`{}`", call.builtin.name));
-  return {};
+/// The tensor of all examples' e.
+Value batch(const BuiltinCall &call) {
+  const auto value = call.tensor(0);
+  if (!value) return {};
+  Type type = value->type;
+  type.dims.insert(type.dims.begin(), batch_dim);
+  return call.size_ok(type.dims) ? call.result(call.build().unary(Op::batch_all, value->node), type) : Value{};
 }
 
 constexpr Builtin reductions[] = {
@@ -105,21 +119,21 @@ constexpr Builtin reductions[] = {
     {"prod", "x", 1, 1, reduction<ReduceKind::prod>, "the product of a vector"},
     {"argmax", "x", 1, 1, argument_of<ir::ReduceKind::max>, "where a vector is largest, an index(n); the first of equals"},
     {"argmin", "x", 1, 1, argument_of<ir::ReduceKind::min>, "where a vector is least, an index(n); the first of equals"},
+    {"order", "x", 1, 1, order, "the indices that sort a vector: an index(n)[n]; ascending, NaN last, equals in their order"},
+    {"sort", "x", 1, 1, order, "a vector in ascending order, x[order(x)]"},
 };
 
 constexpr Builtin others[] = {
     {"checkpoint", "e", 1, 1, as_it_is, "e, computed again in the backward pass instead of kept"},
     {"grad", "e, x", 2, 2, grad, "the derivative of the number e with respect to x"},
+    {"jacobian", "v, x", 2, 2, jacobian, "the derivatives of the vector v with respect to x: [n, shape of x]"},
     {"uniform", "shape…", 0, -1, uniform, "draws in [0, 1)"},
     {"normal", "shape…", 0, -1, normal, "draws of the standard normal distribution"},
     {"bernoulli", "p, shape…", 1, -1, bernoulli, "bool draws that hold with probability p"},
+    {"batch", "e", 1, 1, batch,
+     "the tensor of all examples' e, its first dimension `batch`; `here` is this example's number in it"},
     {"batch_sum", "e", 1, 1, batch_sum, "the sum over the mini-batch"},
     {"batch_mean", "e", 1, 1, batch_sum, "the mean over the mini-batch"},
-    {"order", "", 0, -1, not_yet, "a stable argsort"},
-    {"sort", "", 0, -1, not_yet, "a vector in ascending order"},
-    {"choice", "", 0, -1, not_yet, "an index drawn by its logits"},
-    {"jacobian", "", 0, -1, not_yet, "the derivatives of a vector"},
-    {"batch", "", 0, -1, not_yet, "all examples' e"},
 };
 
 } // namespace

@@ -13,14 +13,14 @@ using K = DiagnosticKind;
 Type real_type(std::vector<Dim> dims) { return {{}, std::move(dims)}; }
 
 Value filled(const BuiltinCall &call) {
-  const auto dims = call.shape(0);
+  const auto dims = call.shape(0, true);
   if (!dims) return {};
   const Type type = real_type(*dims);
   return call.result(call.build().constant(call.ir_type(type), std::string_view(call.builtin.name) == "ones" ? 1.0 : 0.0), type);
 }
 
 Value range(const BuiltinCall &call) {
-  const auto dims = call.shape(0);
+  const auto dims = call.shape(0, true);
   if (!dims) return {};
   const Type type{{ElementKind::index, dims->front(), {}}, *dims};
   return call.result(call.build().iota(call.ir_type(type).dims, 0), type);
@@ -63,7 +63,7 @@ bool same_shapes(const BuiltinCall &call, std::vector<TensorValue> &parts, bool 
       return false;
     }
     if (part.type.element.kind != widest) part = call.widen(part, widest);
-    if (widest == ElementKind::index && part.type.element.limit.value > parts.front().type.element.limit.value)
+    if (widest == ElementKind::index && !within(part.type.element.limit, parts.front().type.element.limit))
       parts.front().type.element.limit = part.type.element.limit;
   }
   return true;
@@ -86,6 +86,7 @@ Value concat(const BuiltinCall &call) {
   std::vector<ir::NodeId> nodes;
   int64_t extent = 0;
   for (const TensorValue &part : *parts) {
+    if (parts->size() > 1 && !call.extents_known({part.type.dims.data(), 1})) return {};
     nodes.push_back(part.node);
     if (__builtin_add_overflow(extent, part.type.dims[0].value, &extent)) return {};
   }
@@ -104,6 +105,7 @@ Value split(const BuiltinCall &call) {
   const auto value = call.tensor(0);
   const auto parts = call.integer(1, 1);
   if (!value || !parts) return {};
+  if (!value->type.dims.empty() && !call.extents_known({value->type.dims.data(), 1})) return {};
   if (value->type.dims.empty() || value->type.dims[0].value % *parts != 0) {
     call.report(K::cannot_split, call.arguments[0].span, to_string(value->type), *parts);
     return {};
@@ -114,7 +116,7 @@ Value split(const BuiltinCall &call) {
   std::vector<Value> pieces;
   for (int64_t i = 0; i < *parts; ++i) {
     std::vector<int64_t> start(type.dims.size(), 0), limit, stride(type.dims.size(), 1);
-    for (const Dim &dim : value->type.dims) limit.push_back(dim.value);
+    for (const Dim &dim : value->type.dims) limit.push_back(dim.batch ? 0 : dim.value);
     start[0] = i * rows;
     limit[0] = (i + 1) * rows;
     pieces.push_back(call.result(call.build().slice(value->node, start, limit, stride), type));
@@ -126,6 +128,7 @@ Value reshape(const BuiltinCall &call) {
   const auto value = call.tensor(0);
   const auto dims = call.shape(1);
   if (!value || !dims) return {};
+  if (!call.extents_known(value->type.dims)) return {};
   int64_t have = 1, wanted = 1;
   for (const Dim &dim : value->type.dims) have *= dim.value;
   for (const Dim &dim : *dims) wanted *= dim.value;
@@ -141,6 +144,7 @@ Value flatten(const BuiltinCall &call) {
   const auto value = call.tensor(0);
   if (!value) return {};
   if (value->type.dims.size() == 1) return {*value};
+  if (!call.extents_known(value->type.dims)) return {};
   int64_t elements = 1;
   for (const Dim &dim : value->type.dims) elements *= dim.value;
   const Type type{value->type.element, {{elements, nullptr}}};
@@ -176,6 +180,7 @@ Value reverse(const BuiltinCall &call) {
     call.report(K::operand_type, call.arguments[0].span, "`reverse`", "a tensor with an axis", to_string(value->type));
     return {};
   }
+  if (!call.extents_known({value->type.dims.data(), 1})) return {};
   return call.result(call.build().reverse(value->node, {0}), value->type);
 }
 
@@ -198,6 +203,7 @@ Value pad(const BuiltinCall &call) {
     after[k] = *back;
     if (__builtin_add_overflow(*front, *back, &sum) || __builtin_add_overflow(type.dims[k].value, sum, &sum)) sum = INT64_MAX;
     if (sum != type.dims[k].value) type.dims[k] = {sum, nullptr};
+    if ((*front > 0 || *back > 0) && !call.extents_known({&value->type.dims[k], 1})) return {};
     padded = padded || *front > 0 || *back > 0;
   }
   if (!call.size_ok(type.dims)) return {};

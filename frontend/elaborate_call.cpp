@@ -85,6 +85,7 @@ Elaborator::match_arguments(const std::vector<Formal> &formals, std::vector<Eval
   inside.scope = &formals_scope;
   inside.caller = sources_.place(call, context.caller);
   inside.instance_path = nullptr;
+  inside.of_pass = false;
   for (size_t i = 0; i < formals.size(); ++i) {
     const Formal &formal = formals[i];
     if (!given[i] && !formal.default_value) {

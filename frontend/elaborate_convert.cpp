@@ -1,6 +1,7 @@
 // From values to tensors of a wanted type: literals, widening (bool, index, i32, real), broadcasting.
 
 #include "frontend/elaborator.h"
+#include "frontend/leaves.h"
 #include "frontend/limits.h"
 
 #include <algorithm>
@@ -45,7 +46,7 @@ ir::Elem Elaborator::ir_elem(const Element &element) const {
 
 ir::Type Elaborator::ir_type(const Type &type) const {
   ir::Type result{ir_elem(type.element), {}};
-  for (const Dim &dim : type.dims) result.dims.push_back({dim.value, false});
+  for (const Dim &dim : type.dims) result.dims.push_back(extent_of(dim));
   return result;
 }
 
@@ -64,13 +65,8 @@ TensorValue Elaborator::copy(const TensorValue &value, const Context &context) {
 }
 
 Value Elaborator::copy_leaves(const Value &value, const Context &context) {
-  if (const auto *tensor = value.get<TensorValue>()) return {copy(*tensor, context)};
-  if (const auto *items = value.get<TupleValue>()) {
-    std::vector<Value> copies;
-    for (const Value &item : *items->items) copies.push_back(copy_leaves(item, context));
-    return tuple(std::move(copies));
-  }
-  return value;
+  if (value.is<ListValue>()) return value;
+  return map_tensors(value, [&](const TensorValue &tensor) { return copy(tensor, context); });
 }
 
 TensorValue Elaborator::constant(const Number &number, ElementKind kind, const Context &context) {
@@ -98,7 +94,27 @@ bool Elaborator::size_ok(const std::vector<Dim> &dims, Span span, const Context 
     fits = !__builtin_mul_overflow(elements, dim.value, &elements) && elements <= max_elements;
     if (!fits) report(K::tensor_too_large, span, context, to_string(Type{{}, dims}), max_elements);
   }
+  const auto examples = std::count_if(dims.begin(), dims.end(), [](const Dim &dim) { return dim.batch; });
+  if (fits && examples > most_batch_axes) {
+    report(K::batch_axes, span, context, to_string(Type{{}, dims}), most_batch_axes);
+    return false;
+  }
   return fits;
+}
+
+ir::NodeId Elaborator::count_node(const Dim &dim, const ir::Type &of, const Context &context) {
+  const ir::Type type = of; // it may be that of a node, and nodes move when more are made
+  ir::Builder &builder = context.frame->builder();
+  if (!dim.batch) return builder.constant(type, static_cast<double>(dim.value));
+  ir::NodeId count = context.frame->leaf(ir::InputKind::examples, 0, "examples", {ir::Elem::i32, {}});
+  count = builder.convert(count, type.elem);
+  if (dim.value != 1) count = builder.mul(count, builder.like(count, static_cast<double>(dim.value)));
+  return builder.broadcast_leading(count, type.dims);
+}
+
+bool Elaborator::extent_known(const Dim &dim, const std::string &what, Span span, const Context &context) {
+  if (dim.batch) report(K::extent_of_batch, span, context, what);
+  return !dim.batch;
 }
 
 Value Elaborator::stack_values(const std::vector<Value> &items, Span span, const Context &context) {
@@ -123,7 +139,7 @@ Value Elaborator::stack_values(const std::vector<Value> &items, Span span, const
     ir::Shape row = ir_type(part.type).dims;
     row.insert(row.begin(), {1, false});
     rows.push_back(context.frame->builder().reshape(widen(part, widest, context).node, row));
-    if (widest == ElementKind::index && limit_of(part.type.element).value > limit_of(type.element).value)
+    if (widest == ElementKind::index && !within(limit_of(part.type.element), limit_of(type.element)))
       type.element = part.type.element;
   }
   if (widest != ElementKind::index) type.element = {widest, {}, {}};
@@ -172,6 +188,10 @@ std::optional<TensorValue> Elaborator::to_tensor(const Value &value, Span span, 
     const Type type{{ElementKind::boolean, {}, {}}, {}};
     return make(context.frame->builder().constant(ir_type(type), *condition ? 1 : 0), type, context);
   }
+  if (value.is<BatchValue>()) {
+    const Type type{{ElementKind::i32, {}, {}}, {}};
+    return make(count_node(batch_dim, ir_type(type), context), type, context);
+  }
   if (const auto *items = value.get<ListValue>()) return list_tensor(*items, span, context, literal);
   if (const auto *slot = value.get<SlotValue>()) return read_slot(slot->slot, context);
   if (const auto *source = value.get<SourceValue>()) return read_source(*source, span, context);
@@ -186,7 +206,7 @@ std::optional<TensorValue> Elaborator::as_tensor(const Value &value, Span span, 
 bool Elaborator::element_fits(const TensorValue &value, const Element &wanted) const {
   const Element &have = value.type.element;
   if (have.kind == ElementKind::index && wanted.kind == ElementKind::index)
-    return (!have.variable || have.variable->known) && limit_of(have).value <= limit_of(wanted).value;
+    return (!have.variable || have.variable->known) && within(limit_of(have), limit_of(wanted));
   if (have.kind == ElementKind::boolean && wanted.kind == ElementKind::index) return limit_of(wanted).value >= 2;
   return have.kind <= wanted.kind;
 }
@@ -264,7 +284,9 @@ bool Elaborator::align(TensorValue &a, Span a_span, TensorValue &b, Span b_span,
     Diagnostic &diagnostic = report(K::shapes_differ, op, context, what, to_string(a.type), to_string(b.type));
     label_type(diagnostic, a_span, a.type);
     label_type(diagnostic, b_span, b.type);
-    if (mine.value == other.value)
+    if (mine.batch || other.batch)
+      diagnostic.note("`batch`, the number of examples, is a dimension of its own and agrees with itself only");
+    else if (mine.value == other.value)
       diagnostic.note(fmt::format("`{}` and `{}` are different dimensions, though both are {} here", to_string(mine),
                                   to_string(other), mine.value));
     else if (mine.value == 1 || other.value == 1)

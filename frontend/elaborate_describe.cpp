@@ -27,6 +27,7 @@ std::string Elaborator::describe(const Value &value) const {
   if (const auto *tensor = value.get<TensorValue>()) return to_string(tensor->type);
   if (const auto *slot = value.get<SlotValue>()) return to_string(tensors[slot->slot].type);
   if (const auto *number = value.get<NumberValue>()) return fmt::format("the number {}", number->number.text());
+  if (value.is<BatchValue>()) return "`batch`, the number of examples";
   if (const auto *condition = value.get<bool>()) return *condition ? "true" : "false";
   if (value.is<std::string>()) return "the string " + short_text(value);
   if (const auto *items = value.get<TupleValue>()) {

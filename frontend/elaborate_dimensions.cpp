@@ -40,6 +40,7 @@ std::optional<Element> Elaborator::declared_element(const TypeExpr &type, const 
 
 std::optional<Dim> Elaborator::dimension(const Expr &expr, const Context &context) {
   const Value value = evaluate(expr, context);
+  if (value.is<BatchValue>()) return batch_dim;
   const auto whole = as_integer(value, "a dimension", expr.span, context);
   if (!whole) return std::nullopt;
   if (*whole < 1) {
@@ -138,14 +139,13 @@ bool Elaborator::bind_dimensions(const FunctionValue &function, std::vector<Form
     }
     const auto bound = scope.locals.find(name);
     if (bound == scope.locals.end()) {
-      scope.locals[name] = {{NumberValue{Number(have.value), have.name}}, expr.span};
+      scope.locals[name] = {value_of(have), expr.span};
       variables[name] = &leaf;
       return true;
     }
-    const auto *number = bound->second.value.get<NumberValue>();
-    Dim wanted{number->number.integer().value_or(-1), number->name};
-    if (limit ? have.value > wanted.value : !agree(have, wanted)) return mismatch(leaf, name);
-    if (!limit) bound->second.value = {NumberValue{number->number, merge(wanted, have).name}};
+    const Dim wanted = *dim_of(bound->second.value);
+    if (limit ? !within(have, wanted) : !agree(have, wanted)) return mismatch(leaf, name);
+    if (!limit) bound->second.value = value_of(merge(wanted, have));
     return true;
   };
   for (FormalLeaf &leaf : leaves)
@@ -220,8 +220,7 @@ void Elaborator::report_argument(const FormalLeaf &leaf, const std::vector<Forma
     if (known) return to_string(dim);
     const auto *name = std::get_if<NameExpr>(&expr.form);
     const Local *local = name ? inner.scope->find(name->name) : nullptr;
-    const auto *number = local ? local->value.get<NumberValue>() : nullptr;
-    if (number && number->number.integer()) return to_string(Dim{*number->number.integer(), number->name});
+    if (const auto bound = local ? dim_of(local->value) : std::nullopt) return to_string(*bound);
     const Instance *self = function.self.instance.get();
     if (name && self && self->arguments.contains(name->name))
       if (const auto *argument = self->arguments.at(name->name).get<NumberValue>())
@@ -230,7 +229,8 @@ void Elaborator::report_argument(const FormalLeaf &leaf, const std::vector<Forma
   };
   if (leaf.type->argument)
     expected +=
-        fmt::format("({})", text(*leaf.type->argument, leaf.declared.element.limit.value > 1, leaf.declared.element.limit));
+        fmt::format("({})", text(*leaf.type->argument, leaf.declared.element.limit.value > 1 || leaf.declared.element.limit.batch,
+                                 leaf.declared.element.limit));
   for (size_t k = 0; k < leaf.type->dims.size(); ++k)
     expected += (k == 0 ? "[" : ", ") + text(*leaf.type->dims[k], leaf.known[k], leaf.declared.dims[k]);
   if (!leaf.type->dims.empty()) expected += "]";
@@ -241,9 +241,8 @@ void Elaborator::report_argument(const FormalLeaf &leaf, const std::vector<Forma
   label_type(diagnostic, leaf.span, leaf.value.type);
   if (origin) {
     label_type(diagnostic, origin->span, origin->value.type);
-    const auto *number = inner.scope->locals[variable].value.get<NumberValue>();
-    diagnostic.note(fmt::format("`{}` is {}, from `{}`", variable,
-                                to_string(Dim{number->number.integer().value_or(0), number->name}), origin->formal->name.name));
+    const Dim bound = dim_of(inner.scope->locals[variable].value).value_or(Dim{0});
+    diagnostic.note(fmt::format("`{}` is {}, from `{}`", variable, to_string(bound), origin->formal->name.name));
   }
   note_callee(diagnostic, function, callee);
 }

@@ -4,6 +4,7 @@
 #include "frontend/elaborator.h"
 #include "frontend/formal_leaf.h"
 #include "frontend/leaves.h"
+#include "passes/examples.h"
 #include "passes/lift.h"
 
 #include <algorithm>
@@ -14,19 +15,13 @@ using K = DiagnosticKind;
 
 namespace {
 
-/// What is left across the examples where nothing varies by example: one alone is its whole mini-batch.
-ir::Function without_examples(ir::Function function) {
-  for (ir::Node &node : function.nodes)
-    if (node.op == ir::Op::batch_sum || node.op == ir::Op::batch_broadcast) node.op = ir::Op::copy;
-  ir::change_bodies(function, without_examples);
-  return function;
-}
-
 /// `function`, a graph of one example, for the examples of a mini-batch of `count`: their rows are numbered from 0.
 ir::Function over_examples(const ir::Function &function, const std::vector<bool> &lifted, int64_t count) {
   const ir::Extent size{count, false};
   const ir::Function batch =
-      count == 0 ? function : passes::lift(function, lifted, size, {.mini_batch = true, .lift_all_outputs = true});
+      count == 0 ? passes::alone(function)
+                 : passes::for_examples(passes::lift(function, lifted, {1, true}, {.mini_batch = true, .lift_all_outputs = true}),
+                                        count);
   ir::Function result;
   result.name = function.name;
   ir::Builder builder(result);
@@ -45,7 +40,7 @@ ir::Function over_examples(const ir::Function &function, const std::vector<bool>
   const std::vector<ir::NodeId> nodes = passes::inline_function(builder, batch, arguments);
   for (size_t i = 0; i < nodes.size(); ++i)
     builder.output({batch.outputs[i].kind, batch.outputs[i].slot, batch.outputs[i].name, nodes[i]});
-  return without_examples(std::move(result));
+  return result;
 }
 
 } // namespace
@@ -170,6 +165,7 @@ std::optional<Elaborator::EvalFunction> Elaborator::elaborate_function(const Fil
     const int slot = static_cast<int>(result.arguments.size());
     const ir::NodeId node =
         frame.builder().input({ir::InputKind::argument, slot, formals[i].name.name, ir::no_node}, ir_type(one));
+    if (batch) frame.give_each_example(node);
     arguments.push_back({formals[i].name.name, {TensorValue{&frame, node, one}}, formals[i].name.span});
     result.arguments.push_back(formals[i].name.name);
     result.argument_types.push_back(full);

@@ -14,6 +14,7 @@ std::optional<Elaborator::IndexRange> Elaborator::index_range(const IndexBinder 
   if (!binder.range) return range;
   const Value low = evaluate(*binder.range->low, context), high = evaluate(*binder.range->high, context);
   const auto from = as_integer(low, "an index's first value", binder.range->low->span, context);
+  if (from && high.is<BatchValue>()) return range_of_examples(std::move(range), *from, binder, context);
   const auto to = as_integer(high, "an index's range", binder.range->high->span, context);
   if (!from || !to) return std::nullopt;
   if (*from < 0 || *to <= *from) {
@@ -23,6 +24,18 @@ std::optional<Elaborator::IndexRange> Elaborator::index_range(const IndexBinder 
   range.low = range.variable->low = *from;
   range.variable->known = range.variable->given = true;
   range.variable->extent = {*to, high.get<NumberValue>()->name};
+  range.variable->known_by = join(binder.range->low->span, binder.range->high->span);
+  return range;
+}
+
+std::optional<Elaborator::IndexRange> Elaborator::range_of_examples(IndexRange range, int64_t from, const IndexBinder &binder,
+                                                                    const Context &context) {
+  if (from != 0) {
+    report(K::index_not_from_zero, binder.range->low->span, context, binder.name.name, from);
+    return std::nullopt;
+  }
+  range.variable->known = range.variable->given = true;
+  range.variable->extent = batch_dim;
   range.variable->known_by = join(binder.range->low->span, binder.range->high->span);
   return range;
 }
@@ -67,7 +80,7 @@ std::optional<TensorValue> Elaborator::over_indices(const std::vector<IndexBinde
     const Dim &end = range.variable->extent;
     axes.push_back(range.low == 0 ? end : Dim{end.value - range.low, nullptr});
     if (!size_ok({axes.back()}, range.variable->span, context)) return std::nullopt;
-    ir::NodeId numbers = builder.iota({{axes.back().value, false}}, 0);
+    ir::NodeId numbers = builder.iota({extent_of(axes.back())}, 0);
     if (range.low != 0) numbers = builder.add(numbers, builder.like(numbers, static_cast<double>(range.low)));
     LiftArgument argument{numbers, std::vector<bool>(ranges.size(), false)};
     argument.has_axis[arguments.size()] = true;
@@ -103,13 +116,19 @@ Value Elaborator::reduce_axes(ReduceKind kind, TensorValue tensor, size_t first,
   static constexpr ir::ReduceKind kinds[] = {ir::ReduceKind::add, ir::ReduceKind::add, ir::ReduceKind::max, ir::ReduceKind::min,
                                              ir::ReduceKind::mul};
   std::vector<int64_t> axes;
-  double elements = 1;
   for (size_t k = first; k < first + count; ++k) {
     axes.push_back(static_cast<int64_t>(k));
-    elements *= static_cast<double>(tensor.type.dims[k].value);
   }
   ir::NodeId node = builder.reduce(kinds[static_cast<size_t>(kind)], context.frame->use(tensor), axes);
-  if (kind == ReduceKind::mean) node = builder.div(node, builder.like(node, elements));
+  if (kind == ReduceKind::mean) {
+    double elements = 1;
+    for (size_t k = first; k < first + count; ++k)
+      if (tensor.type.dims[k].batch)
+        node = builder.div(node, count_node(tensor.type.dims[k], builder.type(node), context));
+      else
+        elements *= static_cast<double>(tensor.type.dims[k].value);
+    if (elements != 1) node = builder.div(node, builder.like(node, elements));
+  }
   Type type = tensor.type;
   type.dims.erase(type.dims.begin() + first, type.dims.begin() + first + count);
   if (order && have == ElementKind::index) type.element = element; // the largest of some indices is one of them

@@ -29,6 +29,17 @@ Value map_leaves(const Value &value, const std::function<Value(const Value &)> &
   return items ? tuple(std::move(changed)) : list(std::move(changed));
 }
 
+Value map_tensors(const Value &value, const std::function<TensorValue(const TensorValue &)> &change) {
+  return map_leaves(value, [&](const Value &leaf) -> Value {
+    if (const auto *tensor = leaf.get<TensorValue>()) return {change(*tensor)};
+    const auto *instance = leaf.get<InstanceValue>();
+    if (!instance || !instance->values) return leaf;
+    auto values = std::make_shared<std::map<int, TensorValue>>();
+    for (const auto &[slot, tensor] : *instance->values) values->emplace(slot, change(tensor));
+    return {InstanceValue{instance->instance, values}};
+  });
+}
+
 bool holds_tensor(const Value &value) {
   bool found = false;
   for_each_leaf(value, [&](const Value &leaf) {
@@ -82,7 +93,7 @@ Value Elaborator::close_lifted(Frame &inner, const Value &result, const std::vec
     for (const LiftArgument *argument : argument_of) marks.push_back(argument && argument->has_axis[axis]);
     std::vector<int> ranks;
     for (const ir::Output &output : function.outputs) ranks.push_back(function.type(output.node).rank());
-    const ir::Extent extent{axes[axis].value, false};
+    const ir::Extent extent = extent_of(axes[axis]);
     function = passes::lift(function, marks, extent, {.mini_batch = false, .lift_all_outputs = false});
     ir::Builder builder(function);
     for (size_t i = 0; i < function.outputs.size(); ++i) {

@@ -52,6 +52,7 @@ std::optional<Elaborator::Sequence> Elaborator::loop_sequence(const Expr *source
     report(K::not_a_sequence, source->span, context, describe(value));
     return std::nullopt;
   }
+  if (!extent_known(made.tensor->type.dims[0], "`for` over a tensor", source->span, context)) return std::nullopt;
   made.count = made.tensor->type.dims[0].value;
   made.name = made.tensor->type.dims[0].name;
   return made;

@@ -2,6 +2,7 @@
 
 #include "frontend/elaborator.h"
 #include "frontend/leaves.h"
+#include "passes/examples.h"
 
 #include <algorithm>
 
@@ -272,11 +273,12 @@ std::vector<ir::Function> Elaborator::initial_values() {
     const ir::Type scalar{ir::Elem::i32, {}};
     frame.set_leaf(ir::InputKind::row, 0, frame.builder().constant(scalar, 0.0));
     frame.set_leaf(ir::InputKind::step, 0, frame.builder().constant(scalar, 0.0));
+    frame.set_leaf(ir::InputKind::examples, 0, frame.builder().constant(scalar, 1.0));
     Scope scope(tensors[slot].owner->scope);
     Activation activation;
     const auto value = initial_value(static_cast<int>(slot), {&frame, &scope, &activation, {}, nullptr});
     if (value) frame.builder().output({ir::OutputKind::result, 0, tensors[slot].path, value->node});
-    functions.push_back(frame.function());
+    functions.push_back(passes::alone(frame.function()));
   }
   return functions;
 }

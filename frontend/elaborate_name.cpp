@@ -60,6 +60,11 @@ std::optional<Value> Elaborator::special_name(const std::string &name, const Con
   if (name == "training") return Value{context.frame->root().training};
   if (name == "pi") return Value{NumberValue{Number::real(std::numbers::pi)}};
   if (name == "inf") return Value{NumberValue{Number::real(std::numeric_limits<double>::infinity())}};
+  if (name == "here") { // the row of 0, 1, … that is this example's
+    ir::Builder &builder = context.frame->builder();
+    const ir::NodeId node = builder.unary(ir::Op::batch_take, builder.iota({extent_of(batch_dim)}, 0));
+    return Value{TensorValue{context.frame, node, {{ElementKind::index, batch_dim, {}}, {}}}};
+  }
   for (const StepName &word : step_names) {
     if (name != word.name) continue;
     const Type type{{ElementKind::i32, {}, {}}, {}};
@@ -70,7 +75,7 @@ std::optional<Value> Elaborator::special_name(const std::string &name, const Con
 
 std::vector<std::string> Elaborator::names_in_reach(const Context &context) const {
   std::vector<std::string> names = builtin_names();
-  for (const char *word : {"training", "pi", "inf", "step", "steps", "epoch"}) names.push_back(word);
+  for (const char *word : {"training", "pi", "inf", "step", "steps", "epoch", "here"}) names.push_back(word);
   for (const Scope *scope = context.scope; scope; scope = scope->parent)
     for (const auto &[name, local] : scope->locals) names.push_back(name);
   if (const Instance *self = context.scope->self.instance.get()) {

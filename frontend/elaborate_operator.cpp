@@ -140,15 +140,15 @@ Value Elaborator::binary_instances(BinaryOperator op, const Value &left, Span le
                                    Span op_span, const Context &context) {
   const auto *a = left.get<InstanceValue>(), *b = right.get<InstanceValue>();
   const InstanceValue &shape = a ? *a : *b;
-  if (a && b && a->instance != b->instance) {
-    report(K::operand_type, op_span, context, quoted(op), "one instance and its gradient, or a number",
-           "two different instances");
+  const std::vector<int> of_shape = parameters(*shape.instance), of_b = b ? parameters(*b->instance) : of_shape;
+  if (std::string why = a && b ? other_form(*a->instance, *b->instance) : ""; !why.empty()) {
+    report(K::instances_differ, op_span, context, quoted(op), short_text(left), short_text(right)).note(why);
     return {};
   }
   auto values = std::make_shared<std::map<int, TensorValue>>();
-  for (int slot : slots(*shape.instance)) {
-    if (tensors[slot].kind != TensorKind::parameter) continue;
-    const Value x = a ? Value{read_slot(slot, context, a)} : left, y = b ? Value{read_slot(slot, context, b)} : right;
+  for (size_t i = 0; i < of_shape.size(); ++i) {
+    const int slot = of_shape[i];
+    const Value x = a ? Value{read_slot(slot, context, a)} : left, y = b ? Value{read_slot(of_b[i], context, b)} : right;
     const Value result = binary(op, x, left_span, y, right_span, op_span, context);
     const auto *tensor = result.get<TensorValue>();
     if (!tensor) return {};
@@ -157,6 +157,28 @@ Value Elaborator::binary_instances(BinaryOperator op, const Value &left, Span le
     values->emplace(slot, *same);
   }
   return {InstanceValue{shape.instance, values}};
+}
+
+std::vector<int> Elaborator::parameters(const Instance &instance) const {
+  std::vector<int> found = slots(instance);
+  std::erase_if(found, [&](int slot) { return tensors[slot].kind != TensorKind::parameter; });
+  return found;
+}
+
+/// In what the parameters of two instances differ, which must have the same names and types; "" where they do not.
+std::string Elaborator::other_form(const Instance &a, const Instance &b) const {
+  if (&a == &b) return "";
+  const auto name = [&](const Instance &instance, int slot) {
+    const std::string &path = tensors[slot].path;
+    return path.starts_with(instance.path + ".") ? path.substr(instance.path.size() + 1) : path;
+  };
+  const std::vector<int> left = parameters(a), right = parameters(b);
+  for (size_t i = 0; i < left.size() && i < right.size(); ++i) {
+    const std::string x = fmt::format("`{}: {}`", name(a, left[i]), to_string(tensors[left[i]].type)),
+                      y = fmt::format("`{}: {}`", name(b, right[i]), to_string(tensors[right[i]].type));
+    if (x != y) return fmt::format("where the one has {}, the other has {}", x, y);
+  }
+  return left.size() == right.size() ? "" : fmt::format("the one has {} parameters, the other {}", left.size(), right.size());
 }
 
 Value Elaborator::tensor_power(const TensorValue &base, Span base_span, const Value &exponent, Span exponent_span, Span op_span,
@@ -217,7 +239,7 @@ Value Elaborator::matmul(const TensorValue &left, Span left_span, const TensorVa
          b_extra = b.type.dims.size() - std::min<size_t>(2, b.type.dims.size());
   const Dim inner_a = a.type.dims.back(), inner_b = b.type.dims[b_extra];
   if (!agree(inner_a, inner_b))
-    return fail(inner_a.value == inner_b.value
+    return fail(inner_a.value == inner_b.value && inner_a.batch == inner_b.batch
                     ? fmt::format("`{}` and `{}` are different dimensions, though both are {} here", to_string(inner_a),
                                   to_string(inner_b), inner_a.value)
                     : fmt::format("the last axis of the left operand, {}, must equal the {} axis of the right one, {}",

@@ -59,7 +59,7 @@ Value Elaborator::subscript_list(const ListValue &items, const Subscript &sub, c
 bool Elaborator::static_index(const Subscript &sub, const Number &number, const Dim &axis, StaticSubscript &taken, Span base,
                               const Context &context) {
   const auto whole = as_integer({NumberValue{number}}, "a subscript", sub.span, context);
-  if (!whole) return false;
+  if (!whole || !extent_known(axis, "a subscript that is a number", sub.span, context)) return false;
   const int64_t at = *whole < 0 && is_negative_literal(*sub.at) ? *whole + axis.value : *whole;
   if (at < 0 || at >= axis.value) {
     report(K::out_of_bounds, sub.span, context, *whole, to_string(axis), axis.value - 1)
@@ -74,6 +74,7 @@ bool Elaborator::static_slice(const Subscript &sub, const Dim &axis, StaticSubsc
                               const Context &context) {
   taken = {0, axis.value, 1, false, axis};
   if (sub.kind == Subscript::Kind::whole) return true;
+  if (!extent_known(axis, "a slice", sub.span, context)) return false;
   const DimName *end_name = nullptr;
   auto bound = [&](const ExprPtr &expr, const char *what, int64_t &to, const DimName **name) {
     if (!expr) return true;
@@ -153,7 +154,7 @@ TensorValue Elaborator::take(const TensorValue &tensor, const std::vector<Static
   bool all = true, dropped = false;
   for (size_t k = 0; k < taken.size(); ++k) {
     start.push_back(taken[k].start);
-    limit.push_back(taken[k].limit);
+    limit.push_back(tensor.type.dims[k].batch ? 0 : taken[k].limit); // taken whole
     stride.push_back(taken[k].stride);
     all = all && taken[k].start == 0 && taken[k].limit == tensor.type.dims[k].value && taken[k].stride == 1;
     dropped = dropped || taken[k].drop;
@@ -187,7 +188,7 @@ bool Elaborator::index_fits(const TensorValue &index, const Dim &axis, Span span
       return true;
     }
     const bool same = agree(variable->extent, axis);
-    if (same || (variable->given && variable->extent.value < axis.value)) {
+    if (same || (variable->given && within(variable->extent, axis))) {
       if (same && !variable->given) variable->extent = merge(variable->extent, axis);
       return true;
     }
@@ -196,7 +197,7 @@ bool Elaborator::index_fits(const TensorValue &index, const Dim &axis, Span span
         .note(variable->known_by, fmt::format("`{}` runs over {} because of this", variable->name, to_string(variable->extent)));
     return false;
   }
-  if (element.limit.value <= axis.value) return true;
+  if (within(element.limit, axis)) return true;
   report(K::index_too_large, span, context, to_string(element), to_string(axis))
       .label(base, fmt::format("an axis of {}", to_string(axis)));
   return false;
@@ -250,14 +251,17 @@ Value Elaborator::gather(TensorValue base, std::vector<std::pair<int, TensorValu
   for (size_t i = 1; i < indices.size(); ++i) {
     TensorValue other = indices[i].second;
     if (!align(linear, span, other, span, span, "a subscript", context)) return {};
-    const auto extent = static_cast<double>(base.type.dims[i].value);
-    linear.node = builder.add(builder.mul(linear.node, builder.like(linear.node, extent)), other.node);
+    const ir::NodeId extent = count_node(base.type.dims[i], builder.type(linear.node), context);
+    linear.node = builder.add(builder.mul(linear.node, extent), other.node);
   }
   std::vector<Dim> rest(base.type.dims.begin() + indices.size(), base.type.dims.end());
   ir::Shape flat = ir_type({base.type.element, rest}).dims;
-  int64_t rows = 1;
-  for (size_t i = 0; i < indices.size(); ++i) rows *= base.type.dims[i].value;
-  flat.insert(flat.begin(), {rows, false});
+  ir::Extent rows;
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (rows.batch && !extent_known(base.type.dims[i], "a second of several tensors of indices", span, context)) return {};
+    rows = {rows.count * base.type.dims[i].value, rows.batch || base.type.dims[i].batch};
+  }
+  flat.insert(flat.begin(), rows);
   const ir::NodeId table = indices.size() > 1 ? builder.reshape(base.node, flat) : base.node;
   Type type{base.type.element, linear.type.dims};
   type.dims.insert(type.dims.end(), rest.begin(), rest.end());

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -77,6 +78,7 @@ struct Context {
   Activation *activation;
   PlaceId caller;                             // the call that led to this text
   const std::string *instance_path = nullptr; // name of an instance made here; null where none may be made
+  bool of_pass = false;                       // in a report's own expression: sums over the mini-batch are over the whole pass
 };
 
 /// An argument of a call, evaluated.
@@ -289,6 +291,8 @@ private:
   Value binary_numbers(BinaryOperator, const NumberValue &, const NumberValue &, Span, const Context &);
   Value binary_tensors(BinaryOperator, const Value &, Span, const Value &, Span, Span, const Context &);
   Value binary_instances(BinaryOperator, const Value &, Span, const Value &, Span, Span, const Context &);
+  std::vector<int> parameters(const Instance &) const;
+  std::string other_form(const Instance &, const Instance &) const;
   Value matmul(const TensorValue &, Span, const TensorValue &, Span, Span, const Context &);
   Value tensor_power(const TensorValue &, Span, const Value &, Span, Span, const Context &);
   Value transpose(const Value &, Span, const Context &);
@@ -310,6 +314,10 @@ private:
   void label_type(Diagnostic &, Span, const Type &) const;
   bool element_fits(const TensorValue &, const Element &) const;
   bool size_ok(const std::vector<Dim> &, Span, const Context &);
+  /// The extent of a dimension as every element of a tensor of that type.
+  ir::NodeId count_node(const Dim &, const ir::Type &, const Context &);
+  /// Reports that `what` needs the extent of a dimension, where it is not known when compiling.
+  bool extent_known(const Dim &, const std::string &what, Span, const Context &);
 
   // Subscripts (elaborate_subscript.cpp).
   struct StaticSubscript;
@@ -344,6 +352,7 @@ private:
   std::optional<IndexRange> index_range(const IndexBinder &, const Context &);
   bool settle_ranges(const std::vector<IndexRange> &, bool elaborated, const Context &);
   bool fit_range(const std::shared_ptr<IndexVariable> &, const Context &);
+  std::optional<IndexRange> range_of_examples(IndexRange, int64_t from, const IndexBinder &, const Context &);
   Value reduce_indices(const ReduceExpr &, Span, const Context &);
   std::optional<TensorValue> over_indices(const std::vector<IndexBinder> &, const Expr &body, bool from_zero, const Context &);
   Value reduce_axes(ReduceKind, TensorValue, size_t first, size_t count, const Context &);
@@ -387,9 +396,14 @@ private:
 
   // Derivatives (elaborate_gradient.cpp).
   Value gradient(const Value &e, Span e_span, const Value &x, Span x_span, Span call, const Context &);
-  ir::NodeId gradient_node(const TensorValue &e, TensorValue x, const Context &);
+  Value jacobian(const Value &v, Span v_span, const Value &x, Span x_span, Span call, const Context &);
+  Value derivative(const TensorValue &e, Span e_span, const Value &x, Span x_span, Span call, const Context &);
+  std::optional<ir::NodeId> derivative_by(const TensorValue &e, Span e_span, const TensorValue &x, Span x_span, const Context &);
+  struct Derivative;
+  ir::NodeId gradient_node(const TensorValue &e, const Derivative &, const Context &);
   ir::NodeId pull_back(Frame &, Frame *level, const std::vector<std::pair<ir::NodeId, ir::NodeId>> &gradients,
-                       const TensorValue &x);
+                       const Derivative &);
+  std::vector<ir::NodeId> terms(Frame &, ir::NodeId y, ir::NodeId seed, std::span<const ir::NodeId> xs, bool across);
 
   /// Whether e, differentiated in the context's frame, is computed from x by way of what a loop around carries; then the carried name.
   const std::string *carries_towards(const TensorValue &e, const TensorValue &x, const Context &) const;

@@ -51,28 +51,44 @@ const std::string *Frame::carried_name(NodeId input) const {
   return found == carried_.end() ? nullptr : &found->second;
 }
 
+/// The operands that the node's value is made of: those of a result of a loop are the loop's that it comes from in some turn.
+std::vector<NodeId> Frame::operands_used(const ir::Node &node) const {
+  const ir::Node *whole = node.op == ir::Op::part ? &function_[node.operands[0]] : nullptr;
+  if (!whole || whole->op != ir::Op::scan) return node.operands;
+  const std::vector<bool> used =
+      ir::operands_of_part(*whole, std::get<ir::PartAttributes>(node.attributes).number, ir::is_same_for_all);
+  std::vector<NodeId> operands;
+  for (size_t i = 0; i < used.size(); ++i)
+    if (used[i]) operands.push_back(whole->operands[i]);
+  return operands;
+}
+
 bool Frame::varies_by_example(NodeId node) const {
   std::vector<bool> needed(node + 1, false);
   needed[node] = true;
   for (NodeId id = node + 1; id-- > 0;) {
     const ir::Node &here = function_[id];
-    if (!needed[id] || here.op == ir::Op::batch_sum) continue;
-    if (here.op == ir::Op::input && input_varies(id)) return true;
-    const ir::Node *whole = here.op == ir::Op::part ? &function_[here.operands[0]] : nullptr;
-    if (whole && whole->op == ir::Op::scan) {
-      const std::vector<bool> used = ir::operands_of_part(*whole, std::get<ir::PartAttributes>(here.attributes).number, ir::Op::batch_sum);
-      for (size_t i = 0; i < used.size(); ++i)
-        if (used[i]) needed[whole->operands[i]] = true;
-      continue;
-    }
-    for (NodeId operand : here.operands) needed[operand] = true;
+    if (!needed[id] || ir::is_same_for_all(here.op)) continue;
+    if (here.op == ir::Op::batch_take || (here.op == ir::Op::input && input_varies(id))) return true;
+    for (NodeId operand : operands_used(here)) needed[operand] = true;
   }
   return false;
 }
 
+std::vector<bool> Frame::differs_by_example() const {
+  std::vector<bool> differs(function_.nodes.size());
+  for (NodeId id = 0; id < differs.size(); ++id) {
+    const ir::Node &node = function_[id];
+    if (ir::is_same_for_all(node.op)) continue;
+    differs[id] = node.op == ir::Op::batch_take || (node.op == ir::Op::input && input_varies(id));
+    for (NodeId operand : operands_used(node)) differs[id] = differs[id] || differs[operand];
+  }
+  return differs;
+}
+
 bool Frame::input_varies(NodeId node) const {
   const InputKind kind = function_.inputs[std::get<ir::InputAttributes>(function_[node].attributes).number].kind;
-  if (kind == InputKind::source || kind == InputKind::row) return true;
+  if (kind == InputKind::source || kind == InputKind::row || of_examples_.contains(node)) return true;
   for (const auto *outer : {&captured_, &lifted_})
     if (const auto found = outer->find(node); found != outer->end()) return parent_->varies_by_example(found->second);
   return false;

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -40,10 +41,14 @@ public:
 
   /// Of a nested frame: an input that `lift` gives the extra axes. `outer` is the parent's node with them; no_node: the numbers of an index.
   ir::NodeId add_argument(const std::string &name, const ir::Type &type, ir::NodeId outer = ir::no_node);
+  /// Of a root frame: an argument that is one for each example.
+  void give_each_example(ir::NodeId argument) { of_examples_.insert(argument); }
   /// Of the body of a loop: the input is what the loop carries under that name.
   void mark_carried(ir::NodeId input, const std::string &name) { carried_[input] = name; }
   /// The name under which the loop carries the input, or null.
   const std::string *carried_name(ir::NodeId input) const;
+  /// Whether the frame, or one around it, is the body of a loop that carries something: of that only the first value is known.
+  bool is_in_loop() const { return !carried_.empty() || (parent_ && parent_->is_in_loop()); }
   /// The parent's node that an input of this frame stands for; nothing for those of add_argument and for all else.
   std::optional<ir::NodeId> outer_node(ir::NodeId input);
   /// Notes that the node is an index, so that what it can be is known of sums that it is part of.
@@ -52,11 +57,14 @@ public:
     const auto found = indices_.find(node);
     return found == indices_.end() ? nullptr : &found->second;
   }
-  /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through `batch_sum`.
+  /// Whether the node depends on which example of the mini-batch this is: on a row of data or a draw, but for ways through what is the same for all.
   bool varies_by_example(ir::NodeId) const;
+  /// The same of every node.
+  std::vector<bool> differs_by_example() const;
 
 private:
   bool input_varies(ir::NodeId input) const;
+  std::vector<ir::NodeId> operands_used(const ir::Node &) const;
 
   Root *root_;
   Frame *parent_ = nullptr;
@@ -67,6 +75,7 @@ private:
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
   std::map<ir::NodeId, Element> indices_;
   std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
+  std::set<ir::NodeId> of_examples_;
   std::map<ir::NodeId, std::string> carried_; // (argument, name) of a loop's body
 };
 

@@ -1,6 +1,7 @@
 #include "frontend/optimizer.h"
 
 #include "frontend/program_extract.h"
+#include "ir/functions.h"
 
 #include <algorithm>
 
@@ -167,6 +168,13 @@ std::optional<OptimizerRule> OptimizerUse::rule(const Type &parameter, Settings 
   }
   rule.states = std::move(kept);
   rule.function = extract(scopes.frame.function(), name(), outputs, numbers, ExtractMode::as_it_is);
+  for (const ir::Node &node : rule.function.nodes)
+    if (ir::is_across_examples(node)) {
+      elaborator.diagnostics()
+          .report(K::optimizer_across, node.place)
+          .note("`g` is the gradient of the mini-batch's mean already");
+      return std::nullopt;
+    }
   for (ir::Input &input : rule.function.inputs)
     if (input.kind == InputKind::setting) input.slot = settings.number(input.name, scopes.settings.at(input.slot));
   return rule;

@@ -93,6 +93,8 @@ struct Program {
   std::vector<PredictionInfo> predictions;
   std::vector<SettingInfo> settings;
   std::vector<std::string> cost_names, report_names;
+  std::vector<int> reports_of_pass; // those that `report` makes at the end of a pass
+  int sums = 0;                     // numbers that it makes them of: behind the reports of training and validation
   std::vector<PlaceId> cost_places;
   std::vector<LoadInfo> loads;
   double validate_share = 0;
@@ -106,6 +108,7 @@ struct Program {
   ir::Function validation; // one example, `training` false: cost, report
   ir::Function prediction; // one example: prediction
   ir::Function check;      // one example: check, f64
+  ir::Function report;     // report: of sums over a pass, which are inputs `setting`
   std::vector<passes::MinimizeStep> clauses;
 };
 

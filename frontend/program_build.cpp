@@ -1,5 +1,6 @@
 #include "frontend/program_build.h"
 
+#include "frontend/limits.h"
 #include "frontend/program_builder.h"
 
 #include <algorithm>
@@ -39,7 +40,7 @@ ir::Type ir_type(const Type &type, ir::Elem real) {
   ir::Type result{ir::Elem::i32, {}};
   if (type.element.kind == ElementKind::real) result.elem = real;
   if (type.element.kind == ElementKind::boolean) result.elem = ir::Elem::boolean;
-  for (const Dim &dim : type.dims) result.dims.push_back({dim.value, false});
+  for (const Dim &dim : type.dims) result.dims.push_back(extent_of(dim));
   return result;
 }
 
@@ -110,7 +111,9 @@ ProgramBuilder::Outputs ProgramBuilder::cost_outputs(TrainWalk &walk) {
   Outputs outputs;
   for (const auto &[results, kind] : {std::pair{&walk.costs, OutputKind::cost}, std::pair{&walk.reports, OutputKind::report}})
     for (size_t i = 0; i < results->size(); ++i)
-      outputs.push_back({kind, static_cast<int>(i), (*results)[i].name, walk.frame.use((*results)[i].value)});
+      if ((*results)[i].sums.empty())
+        outputs.push_back({kind, static_cast<int>(i), (*results)[i].name, walk.frame.use((*results)[i].value)});
+  for (ir::Output &sum : sum_outputs(walk)) outputs.push_back(std::move(sum));
   return outputs;
 }
 
@@ -158,7 +161,24 @@ void ProgramBuilder::build_initialise() {
     outputs[i] = {OutputKind::tensor, slot, tensor.name, builder.constant(tensor.type, *optimizer_initial[i])};
     all.tensors[slot] = static_cast<int>(i);
   }
-  if (!failed()) program.initialise = extract(frame.function(), "initialise", outputs, all, ExtractMode::as_it_is);
+  if (!failed()) program.initialise = extract(frame.function(), "initialise", outputs, all, ExtractMode::alone);
+}
+
+/// Offsets are polynomials of degree `most_batch_axes` in the number of examples: what is one for each example has an axis more.
+void ProgramBuilder::check_batch_axes(TrainWalk &walk, const Outputs &outputs) {
+  const ir::Function &function = walk.frame.function();
+  std::vector<ir::NodeId> roots;
+  for (const ir::Output &output : outputs) roots.push_back(output.node);
+  const std::vector<bool> needed = needed_by(function, roots), differs = walk.frame.differs_by_example();
+  for (ir::NodeId id = 0; id < function.nodes.size(); ++id) {
+    const ir::Shape &dims = function.type(id).dims;
+    const auto axes = std::count_if(dims.begin(), dims.end(), [](const ir::Extent &extent) { return extent.batch; });
+    if (!needed[id] || axes + (differs[id] ? 1 : 0) <= most_batch_axes) continue;
+    elaborator.diagnostics()
+        .report(K::batch_axes, function[id].place, "this value, which is one for each example,", most_batch_axes)
+        .note("`batch(…)` of a matrix with an axis `batch` is such a value as well; take the row `[here]`, or sum, before");
+    return;
+  }
 }
 
 std::optional<Program> ProgramBuilder::build() {
@@ -168,6 +188,8 @@ std::optional<Program> ProgramBuilder::build() {
   validation = std::make_unique<TrainWalk>(elaborator, clauses, false, true);
   prediction = std::make_unique<TrainWalk>(elaborator, clauses, false, false);
   if (failed()) return std::nullopt;
+  check_batch_axes(*training, training_outputs());
+  check_batch_axes(*validation, cost_outputs(*validation));
   number_sources();
   if (failed()) return std::nullopt;
 
@@ -175,6 +197,7 @@ std::optional<Program> ProgramBuilder::build() {
   program.training = extract(training->frame.function(), "train", training_outputs(), numbers, ExtractMode::as_it_is);
   program.validation =
       extract(validation->frame.function(), "evaluate", cost_outputs(*validation), validation_numbers, ExtractMode::evaluation);
+  build_report();
   build_predictions();
   build_initialise();
   list_columns();

@@ -47,6 +47,9 @@ private:
   Outputs cost_outputs(TrainWalk &);
   Outputs training_outputs();
   Outputs prediction_outputs();
+  Outputs sum_outputs(TrainWalk &); // program_report.cpp
+  void build_report();
+  void check_batch_axes(TrainWalk &, const Outputs &);
   void number_sources();
   void number_sources(TrainWalk &, const Outputs &, Renumbering &);
   int add_source(int use, int number);

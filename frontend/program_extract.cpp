@@ -2,6 +2,7 @@
 
 #include "ir/functions.h"
 #include "ir/op.h"
+#include "passes/examples.h"
 
 namespace nnc::frontend {
 
@@ -70,10 +71,6 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
       made[id] = builder.input(program_input(input, numbers), node.type);
       continue;
     }
-    if (mode == ExtractMode::alone && (node.op == Op::batch_sum || node.op == Op::batch_broadcast)) {
-      made[id] = operands[0];
-      continue;
-    }
     if (mode != ExtractMode::as_it_is && node.op == Op::random_bits) operands[step_operand] = builder.constant(node.type, 0.0);
     made[id] =
         builder.add_node(node.op, std::move(operands), node.attributes, ir::record(node.op).declared_type ? &node.type : nullptr);
@@ -84,8 +81,8 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
     builder.output(std::move(output));
   }
   if (mode != ExtractMode::as_it_is)
-    ir::change_bodies(function, [&](const ir::Function &body) { return extract(body, body.name, body.outputs, {}, mode); });
-  return function;
+    ir::change_bodies(function, [&](const ir::Function &body) { return extract(body, body.name, body.outputs, {}, ExtractMode::evaluation); });
+  return mode == ExtractMode::alone ? passes::alone(function) : function;
 }
 
 } // namespace nnc::frontend

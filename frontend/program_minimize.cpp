@@ -135,7 +135,7 @@ std::optional<ir::Function> ProgramBuilder::clip_norm_rule() {
       elaborator.as_real_scalar(elaborator.evaluate(expr, context), "the limit of `clip_norm`", expr.span, context);
   if (!limit) return std::nullopt;
   return extract(frame.function(), "clip_norm", {{ir::OutputKind::result, 0, "limit", frame.use(*limit)}}, {},
-                 ExtractMode::as_it_is);
+                 ExtractMode::alone);
 }
 
 void ProgramBuilder::build_minimize(size_t number) {

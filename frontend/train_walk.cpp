@@ -1,7 +1,7 @@
 #include "frontend/train_walk.h"
 
-#include "frontend/ast_walk.h"
 #include "frontend/program_extract.h"
+#include "ir/functions.h"
 
 #include <algorithm>
 
@@ -10,23 +10,19 @@ namespace {
 
 using K = DiagnosticKind;
 
-/// The first sum over the mini-batch in a report's own expression, which means the whole pass there: a report averages over examples, so that
-/// `batch_mean(e)` itself is the average of e, and nothing else is.
-const Expr *sum_over_pass(const Expr &expr) {
-  const auto *call = std::get_if<CallExpr>(&expr.form);
-  const auto *callee = call ? std::get_if<NameExpr>(&call->callee->form) : nullptr;
-  const Expr *found = nullptr;
-  const auto visit = [&](const auto &part) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(part)>, Expr>)
-      if (const auto *name = std::get_if<NameExpr>(&part.form); name && !found)
-        if (name->name == "batch_mean" || name->name == "batch_sum") found = &part;
-    return !found;
+/// Whether the node needs a sum over the pass within a function that an operation runs.
+bool sums_in_loop(const ir::Function &function, ir::NodeId root) {
+  const auto runs_sum = [](const ir::Function &body, const auto &again) -> bool {
+    return std::any_of(body.nodes.begin(), body.nodes.end(), [&](const ir::Node &node) {
+      const auto *inner = ir::function_of(node.attributes);
+      return node.op == ir::Op::pass_sum || (inner && again(**inner, again));
+    });
   };
-  if (callee && callee->name == "batch_mean")
-    walk(call->arguments, visit);
-  else
-    walk(expr, visit);
-  return found;
+  const std::vector<bool> needed = needed_by(function, {root});
+  for (ir::NodeId id = 0; id < function.nodes.size(); ++id)
+    if (const auto *body = needed[id] ? ir::function_of(function[id].attributes) : nullptr; body && runs_sum(**body, runs_sum))
+      return true;
+  return false;
 }
 
 } // namespace
@@ -177,14 +173,39 @@ void TrainWalk::clause(const MinimizeClause &form, Span) {
   costs.push_back(std::move(result));
 }
 
+/// Whether the value depends on an example or a mini-batch otherwise than through sums over the pass, or these on one another.
+bool TrainWalk::mixes_examples(const TensorValue &value, const std::vector<ir::NodeId> &sums) {
+  const ir::Function &function = frame.function();
+  for (ir::NodeId sum : sums)
+    if (pass_sums(function, function[sum].operands[0]).size() > 0) return true;
+  std::vector<bool> needed(function.nodes.size(), false);
+  needed[frame.use(value)] = true;
+  const std::vector<bool> differs = frame.differs_by_example();
+  for (ir::NodeId id = static_cast<ir::NodeId>(needed.size()); id-- > 0;) {
+    if (!needed[id] || function[id].op == ir::Op::pass_sum) continue;
+    if (differs[id] || ir::is_across_examples(function[id])) return true;
+    for (ir::NodeId operand : function[id].operands) needed[operand] = true;
+  }
+  return false;
+}
+
 void TrainWalk::clause(const ReportClause &form, Span) {
-  if (const Expr *sum = sum_over_pass(*form.value))
-    elaborator.unsupported(fmt::format("`{}` over the whole pass in a report", elaborator.source_map().text(sum->span)),
-                           sum->span, context());
-  const Value value = elaborator.evaluate(*form.value, context());
+  Context inside = context();
+  inside.of_pass = true;
+  const Value value = elaborator.evaluate(*form.value, inside);
   const auto report = scalar(*form.value, value, K::report_not_scalar, form.name.name);
-  reports.push_back(
-      {form.name.name, report.value_or(TensorValue{}), elaborator.source_map().place(form.value->span), report.has_value()});
+  Result result{form.name.name, report.value_or(TensorValue{}), elaborator.source_map().place(form.value->span),
+                report.has_value()};
+  if (report) result.sums = pass_sums(frame.function(), frame.use(*report));
+  const bool of_pass = !result.sums.empty() || (report && sums_in_loop(frame.function(), frame.use(*report)));
+  if (of_pass && mixes_examples(*report, result.sums)) {
+    elaborator.report(K::report_of_pass, form.value->span, context(), form.name.name, "a value that is one for each example")
+        .note("a sum over the pass is known at its end, when no example is: put the value into a `batch_mean(…)` of its own, or "
+              "bind "
+              "`batch_mean(…)` above, where it is the mini-batch's");
+    result.valid = false;
+  }
+  reports.push_back(std::move(result));
 }
 
 void TrainWalk::clause(const PredictClause &form, Span) {

@@ -15,6 +15,9 @@ struct TrainNumbers {
   double validate_share = 0;
 };
 
+/// The sums over the pass that a node needs.
+std::vector<ir::NodeId> pass_sums(const ir::Function &, ir::NodeId);
+
 class TrainWalk {
 public:
   /// What `minimize`, `report` and `predict` name.
@@ -22,7 +25,8 @@ public:
     std::string name;
     TensorValue value;
     PlaceId place;
-    bool valid = false; // else it was reported
+    bool valid = false;                // else it was reported
+    std::vector<ir::NodeId> sums = {}; // of a report: the sums over the pass that it is made of
   };
 
   /// `training`: what the name means, and whether states are updated. `validating`: fields are those of `validate NAME`, if there is one.
@@ -60,6 +64,7 @@ private:
   void clause(const PredictClause &, Span);
   void clause(const NumberClause &, Span);
   template <typename Other> void clause(const Other &, Span) {} // sorted by sort_clauses, evaluated later
+  bool mixes_examples(const TensorValue &, const std::vector<ir::NodeId> &sums);
   std::optional<TensorValue> scalar(const Expr &, const Value &, DiagnosticKind shape_error, const std::string &name);
 
   Elaborator &elaborator;

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,14 +31,21 @@ struct DimName {
   bool plain = true;
 };
 
-/// A dimension: its extent, and its name where it has one.
+/// A dimension: its extent, and its name where it has one. With `batch` it is `value` times the number of examples in a mini-batch, which is not known
+/// when compiling.
 struct Dim {
   int64_t value = 1;
   const DimName *name = nullptr;
+  bool batch = false;
 };
+constexpr Dim batch_dim{1, nullptr, true};
+
+inline ir::Extent extent_of(const Dim &dim) { return {dim.value, dim.batch}; }
 
 /// Two dimensions agree if their values do, unless both have plain names and those differ.
 bool agree(const Dim &, const Dim &);
+/// Whether every index below `limit` is one below `axis`.
+bool within(const Dim &limit, const Dim &axis);
 /// Both, when they agree: with the name of the one that has one.
 Dim merge(const Dim &, const Dim &);
 std::string to_string(const Dim &);
@@ -84,6 +92,8 @@ struct NumberValue {
   Number number;
   const DimName *name = nullptr;
 };
+/// The number of examples in a mini-batch, where a dimension variable stands for it.
+struct BatchValue {};
 struct TupleValue {
   std::shared_ptr<const std::vector<Value>> items;
 };
@@ -121,7 +131,7 @@ struct RecordValue {
 }; // `ALIAS` of `data NAME as ALIAS`
 
 struct Value {
-  std::variant<Poison, TensorValue, NumberValue, bool, std::string, TupleValue, ListValue, SlotValue, InstanceValue,
+  std::variant<Poison, TensorValue, NumberValue, BatchValue, bool, std::string, TupleValue, ListValue, SlotValue, InstanceValue,
                FunctionValue, ModelValue, BuiltinValue, SourceValue, RecordValue>
       form;
 
@@ -129,6 +139,10 @@ struct Value {
   template <typename T> bool is() const { return std::holds_alternative<T>(form); }
   bool poison() const { return is<Poison>(); }
 };
+
+/// A dimension as the value of a name, and back: nothing for what is none.
+Value value_of(const Dim &);
+std::optional<Dim> dim_of(const Value &);
 
 Value tuple(std::vector<Value>);
 Value list(std::vector<Value>);

@@ -113,8 +113,12 @@ NodeId gather_or_view(Builder &b, NodeId table, NodeId index, int64_t batch) {
   for (int k = 0; k < i.rank(); ++k) {
     if (i.dims[k] == Extent{}) form->coefficients[k] = 0;
     if (form->coefficients[k] == 0) continue;
-    if (i.dims[k].batch) return b.gather(table, index, batch);
+    if (i.dims[k].batch && i.dims[k] != t.dims[batch]) return b.gather(table, index, batch);
     chosen.terms.emplace_back(k, form->coefficients[k]);
+  }
+  if (t.dims[batch].batch) { // of the examples' axis all in order or none
+    const bool one = chosen.terms.size() == 1 && chosen.constant == 0 && chosen.terms[0].second == 1;
+    if (!one || i.dims[chosen.terms[0].first] != t.dims[batch]) return b.gather(table, index, batch);
   }
   Interval range = interval(i.dims, form->coefficients);
   if (form->constant + range.low < 0 || form->constant + range.high >= t.dims[batch].count) return b.gather(table, index, batch);

@@ -14,6 +14,7 @@ template <typename Sink> struct Words {
 
   void number(double x) { sink(std::bit_cast<uint64_t>(x)); }
   template <typename T> void number(T x) { sink(static_cast<uint64_t>(x)); }
+  void number(Extent x) { sink(static_cast<uint64_t>(x.count)), sink(x.batch); }
   void type(const Type &type) {
     number(type.elem);
     number(type.dims.size());

@@ -86,7 +86,7 @@ struct DotAttributes {
 /// `batch` axes b and `size` n.
 struct GatherAttributes {
   int64_t batch = 0;
-  int64_t size = 0;
+  Extent size = {0};
   template <typename V> void fields(V &&v) {
     v("batch", batch);
     v("size", size);

@@ -125,11 +125,11 @@ NodeId Builder::dot(NodeId left, NodeId right, DotAttributes attributes) {
 
 NodeId Builder::gather(NodeId table, NodeId index, int64_t batch) {
   const Type &t = type(table);
-  int64_t size = batch >= 0 && batch < t.rank() ? t.dims[batch].count : 0;
+  Extent size = batch >= 0 && batch < t.rank() ? t.dims[batch] : Extent{0};
   return add_node(Op::gather, {table, index}, GatherAttributes{batch, size});
 }
 
-NodeId Builder::scatter_add(NodeId index, NodeId updates, int64_t batch, int64_t size) {
+NodeId Builder::scatter_add(NodeId index, NodeId updates, int64_t batch, Extent size) {
   return add_node(Op::scatter_add, {index, updates}, GatherAttributes{batch, size});
 }
 

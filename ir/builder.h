@@ -67,7 +67,7 @@ public:
   NodeId argreduce(ReduceKind, NodeId, int64_t axis);
   NodeId dot(NodeId left, NodeId right, DotAttributes);
   NodeId gather(NodeId table, NodeId index, int64_t batch);
-  NodeId scatter_add(NodeId index, NodeId updates, int64_t batch, int64_t size);
+  NodeId scatter_add(NodeId index, NodeId updates, int64_t batch, Extent size);
 
 private:
   Function *function_;

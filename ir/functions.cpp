@@ -38,6 +38,8 @@ std::vector<NodeId> inline_function(Builder &builder, const Function &function, 
   return outputs;
 }
 
+bool is_same_for_all(Op op) { return op == Op::batch_sum || op == Op::batch_all || op == Op::pass_sum; }
+
 bool is_across_examples(const Node &node) {
   if (std::holds_alternative<AcrossExamples>(record(node.op).kernel)) return true;
   const auto *body = function_of(node.attributes);
@@ -63,7 +65,7 @@ std::vector<bool> reached_from(const Function &function, const std::vector<bool>
   return reached;
 }
 
-std::vector<bool> operands_of_part(const Node &scan, int64_t number, Op except) {
+std::vector<bool> operands_of_part(const Node &scan, int64_t number, bool (*except)(Op)) {
   const auto &attributes = std::get<ScanAttributes>(scan.attributes);
   const Function &body = *attributes.body;
   std::vector<bool> wanted(body.outputs.size(), false), used(body.inputs.size(), false);
@@ -73,7 +75,7 @@ std::vector<bool> operands_of_part(const Node &scan, int64_t number, Op except) 
     for (size_t i = 0; i < wanted.size(); ++i)
       if (wanted[i]) needed[body.outputs[i].node] = true;
     for (NodeId id = static_cast<NodeId>(body.nodes.size()); id-- > 0;)
-      if (needed[id] && body[id].op != except)
+      if (needed[id] && !except(body[id].op))
         for (NodeId operand : body[id].operands) needed[operand] = true;
     changed = false;
     for (size_t i = 0; i < body.inputs.size(); ++i) {

@@ -18,9 +18,9 @@ bool same_batch(const Type &a, const Type &b, int64_t batch) {
 Type gather_shape(std::span<const Type *const> types, const Attributes &attributes, std::string &error) {
   const auto &[batch, size] = std::get<GatherAttributes>(attributes);
   const Type &table = *types[0], &index = *types[1];
-  if (index.elem != Elem::i32 || !same_batch(table, index, batch) || table.rank() <= batch ||
-      table.dims[batch] != Extent{size, false})
-    return fail(error, "table {} of {} by index {} with {} batch axes", to_string(table), size, to_string(index), batch);
+  if (index.elem != Elem::i32 || !same_batch(table, index, batch) || table.rank() <= batch || table.dims[batch] != size)
+    return fail(error, "table {} of {} by index {} with {} batch axes", to_string(table), to_string(size), to_string(index),
+                batch);
   Type result{table.elem, index.dims};
   result.dims.insert(result.dims.end(), table.dims.begin() + batch + 1, table.dims.end());
   return result;
@@ -80,27 +80,29 @@ Array evaluate_gather(const EvaluateContext &c) {
   const auto &[batch, size] = attributes_of(c.node);
   const Array &table = *c.operands[0], &index = *c.operands[1];
   Array result = zeros(c);
-  for_each_gathered(Blocks(index, table, batch, batch + 1), index, size,
+  for_each_gathered(Blocks(index, table, batch, batch + 1), index, size.at(c.examples),
                     [&](int64_t from, int64_t to) { result.values[to] = table.values[from]; });
   return result;
 }
 
 std::vector<Sample> gather_samples() {
-  return {sample({real({5, 3}), index({})}, GatherAttributes{0, 5}, std::nullopt, 5),
-          sample({real({5}), index({2, 3})}, GatherAttributes{0, 5}, std::nullopt, 5),
-          sample({real({4, 2}), index({0})}, GatherAttributes{0, 4}, std::nullopt, 4),
-          sample({real({0, 4, 2}), index({0})}, GatherAttributes{1, 4}, std::nullopt, 4),
-          sample({real({2, 3, 2}), index({2, 4})}, GatherAttributes{1, 3}, std::nullopt, 3)};
+  return {sample({real({5, 3}), index({})}, GatherAttributes{0, {5}}, std::nullopt, 5),
+          sample({real({5}), index({2, 3})}, GatherAttributes{0, {5}}, std::nullopt, 5),
+          sample({real({4, 2}), index({0})}, GatherAttributes{0, {4}}, std::nullopt, 4),
+          sample({real({0, 4, 2}), index({0})}, GatherAttributes{1, {4}}, std::nullopt, 4),
+          sample({real({2, 3, 2}), index({2, 4})}, GatherAttributes{1, {3}}, std::nullopt, 3),
+          sample({real({3, 0}), index({3, 2})}, GatherAttributes{1, {1, true}}, std::nullopt, 2)};
 }
 
 Type scatter_shape(std::span<const Type *const> types, const Attributes &attributes, std::string &error) {
   const auto &[batch, size] = std::get<GatherAttributes>(attributes);
   const Type &index = *types[0], &updates = *types[1];
-  if (index.elem != Elem::i32 || batch < 0 || index.rank() < batch || !same_batch(index, updates, index.rank()) || size < 1 ||
-      !is_float(updates.elem))
-    return fail(error, "updates {} at index {} with {} batch axes to {}", to_string(updates), to_string(index), batch, size);
+  if (index.elem != Elem::i32 || batch < 0 || index.rank() < batch || !same_batch(index, updates, index.rank()) ||
+      size.count < 1 || !is_float(updates.elem))
+    return fail(error, "updates {} at index {} with {} batch axes to {}", to_string(updates), to_string(index), batch,
+                to_string(size));
   Type result{updates.elem, Shape(index.dims.begin(), index.dims.begin() + batch)};
-  result.dims.push_back({size, false});
+  result.dims.push_back(size);
   result.dims.insert(result.dims.end(), updates.dims.begin() + index.rank(), updates.dims.end());
   return result;
 }
@@ -118,16 +120,17 @@ Array evaluate_scatter(const EvaluateContext &c) {
   const auto &[batch, size] = attributes_of(c.node);
   const Array &index = *c.operands[0], &updates = *c.operands[1];
   Array result = zeros(c);
-  for_each_gathered(Blocks(index, updates, batch, static_cast<int64_t>(index.dims.size())), index, size,
+  for_each_gathered(Blocks(index, updates, batch, static_cast<int64_t>(index.dims.size())), index, size.at(c.examples),
                     [&](int64_t to, int64_t from) { result.values[to] += updates.values[from]; });
   for (double &value : result.values) value = round_to(result.elem, value);
   return result;
 }
 
 std::vector<Sample> scatter_samples() {
-  return {sample({index({}), real({3})}, GatherAttributes{0, 4}, std::nullopt, 4),
-          sample({index({6}), real({6, 2})}, GatherAttributes{0, 4}, std::nullopt, 4),
-          sample({index({0, 3}), real({0, 3})}, GatherAttributes{1, 2}, std::nullopt, 2)};
+  return {sample({index({}), real({3})}, GatherAttributes{0, {4}}, std::nullopt, 4),
+          sample({index({6}), real({6, 2})}, GatherAttributes{0, {4}}, std::nullopt, 4),
+          sample({index({0, 3}), real({0, 3})}, GatherAttributes{1, {2}}, std::nullopt, 2),
+          sample({index({3}), real({3, 2})}, GatherAttributes{0, {1, true}}, std::nullopt, 2)};
 }
 
 } // namespace

@@ -31,6 +31,7 @@ public:
   // Fields of attributes.
   void operator()(const char *name, int64_t &field) { key(name), field = number<int64_t>(); }
   void operator()(const char *name, uint64_t &field) { key(name), field = hexadecimal(); }
+  void operator()(const char *name, Extent &field) { key(name), field = extent(); }
   void operator()(const char *name, bool &field) { key(name), field = number<int>() != 0; }
   void operator()(const char *name, FunctionPointer &field) {
     key(name);
@@ -136,6 +137,15 @@ private:
     return result;
   }
 
+  Extent extent() {
+    Extent result;
+    bool counted = at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
+    if (counted) result.count = number<int64_t>();
+    result.batch = take("B");
+    if (!counted && !result.batch) fail("expected an extent");
+    return result;
+  }
+
   Type type() {
     if (take("(")) {
       Type tuple;
@@ -148,12 +158,7 @@ private:
     expect("[");
     while (!take("]")) {
       if (!result.dims.empty()) expect(",");
-      Extent extent;
-      bool counted = at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
-      if (counted) extent.count = number<int64_t>();
-      extent.batch = take("B");
-      if (!counted && !extent.batch) fail("expected an extent");
-      result.dims.push_back(extent);
+      result.dims.push_back(extent());
     }
     return result;
   }

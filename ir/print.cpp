@@ -45,6 +45,7 @@ struct FieldPrinter {
   std::string spelled(uint64_t x) { return fmt::format("{:#x}", x); }
   std::string spelled(double x) { return fmt::format("{}", x); }
   std::string spelled(ReduceKind kind) { return std::string(reduce_kinds[static_cast<size_t>(kind)]); }
+  std::string spelled(Extent extent) { return to_string(extent); }
   template <typename T> std::string spelled(const std::vector<T> &list) {
     std::string result = "[";
     for (size_t i = 0; i < list.size(); ++i) result += (i ? "," : "") + spelled(list[i]);

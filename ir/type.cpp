@@ -15,7 +15,7 @@ int bytes(Elem elem) {
   return sizes[static_cast<size_t>(elem)];
 }
 
-static std::string to_string(const Extent &extent) {
+std::string to_string(const Extent &extent) {
   if (!extent.batch) return fmt::format("{}", extent.count);
   return extent.count == 1 ? "B" : fmt::format("{}B", extent.count);
 }

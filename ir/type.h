@@ -40,6 +40,7 @@ struct Type {
 /// `f32[B,784]`, `f32[3B,4]`, `i32[]`, `(f32[4], f32[10,4])`.
 std::string to_string(const Type &);
 std::string to_string(const Shape &);
+std::string to_string(const Extent &);
 
 /// Product of extents as count and power of B; false where the count does not fit 63 bits.
 struct Count {

@@ -26,6 +26,20 @@ std::vector<bool> reached(const Function &function, NodeId last, std::span<const
   return reached;
 }
 
+/// Whether the node's rule says what one of the examples contributes: those of operations on all examples do, and those of nodes that differ.
+bool of_one_example(Op op, bool differs) { return differs || op == Op::batch_sum || op == Op::batch_all; }
+
+/// The sum over the examples of a contribution that the node makes with `gradient`. Of batch_take it is zeros but at this example, so that the
+/// sum is all examples' gradients.
+NodeId sum_over_examples(Builder &builder, Op op, NodeId gradient, NodeId contribution) {
+  return op == Op::batch_take ? builder.unary(Op::batch_all, gradient) : builder.unary(Op::batch_sum, contribution);
+}
+
+/// Each example's share of a gradient that they have together: of a result of a loop that is the same for all, where others differ.
+NodeId shared_out(Builder &builder, NodeId gradient) {
+  return builder.div(gradient, builder.unary(Op::batch_sum, builder.like(gradient, 1)));
+}
+
 /// The gradients so far: one for each node, or one for each part of an operation with several results.
 class Gradients {
 public:
@@ -55,12 +69,13 @@ private:
 };
 
 std::vector<NodeId> differentiate_several(Builder &builder, std::span<const Seed> seeds, std::span<const NodeId> xs) {
-  return differentiate(builder, seeds, xs);
+  return differentiate(builder, seeds, xs, nullptr);
 }
 
 } // namespace
 
-std::vector<NodeId> differentiate(Builder &builder, std::span<const Seed> seeds, std::span<const NodeId> xs) {
+std::vector<NodeId> differentiate(Builder &builder, std::span<const Seed> seeds, std::span<const NodeId> xs,
+                                  const std::vector<bool> *differs) {
   PlaceId before = builder.place();
   NodeId last = 0;
   for (const Seed &seed : seeds) {
@@ -82,16 +97,24 @@ std::vector<NodeId> differentiate(Builder &builder, std::span<const Seed> seeds,
     for (NodeId operand : operands) wanted.push_back(wanted_node[operand]), any = any || wanted.back();
     if (!any) continue;
     builder.set_place(node.place);
-    if (node.op == Op::part) {
-      gradients.add_part(operands[0], std::get<PartAttributes>(node.attributes).number, gradients[id]);
+    const auto differ = [&](NodeId id) { return differs && (*differs)[id]; };
+    const Op op = node.op;
+    if (op == Op::part) {
+      const int64_t number = std::get<PartAttributes>(node.attributes).number;
+      const bool shared = !differ(id) && differ(operands[0]);
+      gradients.add_part(operands[0], number, shared ? shared_out(builder, gradients[id]) : gradients[id]);
       continue;
     }
     std::span<const NodeId> parts;
     if (node.type.is_tuple()) parts = gradients.parts(id);
     std::vector<NodeId> contributions =
         std::get<RuleFunction>(record(node.op).adjoint)({builder, id, gradients[id], wanted, parts, differentiate_several});
-    for (size_t i = 0; i < operands.size(); ++i)
-      if (wanted[i] && contributions[i] != no_node) gradients.add(operands[i], contributions[i]);
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (!wanted[i] || contributions[i] == no_node) continue;
+      if (differs && !differ(operands[i]) && of_one_example(op, differ(id)))
+        contributions[i] = sum_over_examples(builder, op, gradients[id], contributions[i]);
+      gradients.add(operands[i], contributions[i]);
+    }
   }
   builder.set_place(before);
   std::vector<NodeId> result;
@@ -99,9 +122,10 @@ std::vector<NodeId> differentiate(Builder &builder, std::span<const Seed> seeds,
   return result;
 }
 
-std::vector<NodeId> differentiate(Builder &builder, NodeId y, NodeId seed, std::span<const NodeId> xs) {
+std::vector<NodeId> differentiate(Builder &builder, NodeId y, NodeId seed, std::span<const NodeId> xs,
+                                  const std::vector<bool> *differs) {
   const Seed one{y, seed};
-  return differentiate(builder, std::span(&one, 1), xs);
+  return differentiate(builder, std::span(&one, 1), xs, differs);
 }
 
 } // namespace nnc::passes

@@ -24,21 +24,24 @@ NodeId example_count(Builder &builder, Elem elem) {
   return builder.convert(builder.find_input(InputKind::examples, 0, "examples", Type{Elem::i32, {}}), elem);
 }
 
-/// The sum over the examples of a value of each, `[B]`, or of one that is the same for all, `[]`.
-NodeId sum_over_examples(Builder &builder, NodeId value) {
-  if (builder.type(value).rank() == 1) return builder.reduce(ReduceKind::add, value, {0});
-  return builder.mul(value, example_count(builder, builder.type(value).elem));
+/// The sum over the examples of a value that has the rank `rank` for one: of one for each, `[B, …]`, or the same for all.
+NodeId sum_over_examples(Builder &builder, NodeId value, int rank) {
+  const Type type = builder.type(value);
+  if (type.rank() > rank) return builder.reduce(ReduceKind::add, value, {0});
+  return builder.mul(value, builder.broadcast_leading(example_count(builder, type.elem), type.dims));
 }
 
 NodeId mean_over_examples(Builder &builder, NodeId value) {
   if (builder.type(value).rank() == 0) return value;
-  return builder.div(sum_over_examples(builder, value), example_count(builder, builder.type(value).elem));
+  return builder.div(sum_over_examples(builder, value, 0), example_count(builder, builder.type(value).elem));
 }
 
-/// What the runtime averages over a pass: sums in f64, so that the average does not depend on the number of mini-batches.
-void output_sum(Builder &builder, const Output &of, NodeId value) {
+/// What the runtime averages over a pass: sums in f64, so that the average does not depend on the number of mini-batches. `of` is the output of one
+/// example.
+void output_sum(Builder &builder, const Function &example, const Output &of, NodeId value) {
   builder.set_place(builder.function()[value].place);
-  builder.output({of.kind, of.slot, of.name, sum_over_examples(builder, builder.convert(value, Elem::f64))});
+  const NodeId sum = sum_over_examples(builder, builder.convert(value, Elem::f64), example.type(of.node).rank());
+  builder.output({of.kind, of.slot, of.name, sum});
 }
 
 /// Σ x² over all elements.
@@ -56,7 +59,7 @@ NodeId broadcast_scalar(Builder &builder, NodeId scalar, const Type &type) {
 /// Makes the entry `train`, one clause after the other.
 class TrainEntry {
 public:
-  explicit TrainEntry(const Function &example) : batched(over_examples(example, false)), builder(entry) {
+  explicit TrainEntry(const Function &example) : example(example), batched(over_examples(example, false)), builder(entry) {
     entry.name = "train";
     for (const Input &input : batched.inputs)
       if (input.kind == InputKind::tensor) names[input.slot] = input.name;
@@ -77,7 +80,8 @@ private:
   void replace(int slot, NodeId finite, NodeId value);
   size_t output_number(OutputKind, int slot) const;
 
-  Function batched; // the graph of one example over the mini-batch
+  const Function &example;
+  Function batched; // it over the mini-batch
   Function entry;
   Builder builder;
   std::map<int, std::string> names;   // of tensors
@@ -243,7 +247,7 @@ Function TrainEntry::finish() {
   for (int slot : changed) builder.output({OutputKind::tensor, slot, names[slot], current.at(slot)});
   for (const auto &[output, value] : costs) builder.output({OutputKind::cost, output.slot, output.name, value});
   for (size_t i = 0; i < first.size(); ++i)
-    if (batched.outputs[i].kind == OutputKind::report) output_sum(builder, batched.outputs[i], first[i]);
+    if (batched.outputs[i].kind == OutputKind::report) output_sum(builder, example, example.outputs[i], first[i]);
   return std::move(entry);
 }
 
@@ -268,7 +272,7 @@ Function evaluate_entry(const Function &example) {
   const std::vector<NodeId> values = inline_function(builder, batched, arguments);
   for (size_t i = 0; i < values.size(); ++i)
     if (batched.outputs[i].kind == OutputKind::cost || batched.outputs[i].kind == OutputKind::report)
-      output_sum(builder, batched.outputs[i], values[i]);
+      output_sum(builder, example, example.outputs[i], values[i]);
   return entry;
 }
 

@@ -58,9 +58,10 @@ template <class Visit> void members(Description &d, Visit visit) {
   visit("version", d.version), visit("nnc", d.nnc), visit("model", d.model), visit("file", d.file);
   visit("directory", d.directory), visit("real", d.real), visit("cpu", d.cpu), visit("state_bytes", d.state_bytes);
   visit("init_arena", d.init_arena), visit("train_arena", d.train_arena), visit("evaluate_arena", d.evaluate_arena);
-  visit("predict_arena", d.predict_arena), visit("check_arena", d.check_arena);
+  visit("predict_arena", d.predict_arena), visit("check_arena", d.check_arena), visit("report_arena", d.report_arena);
   visit("tensors", d.tensors), visit("sources", d.sources), visit("checks", d.checks), visit("data", d.data);
   visit("costs", d.costs), visit("cost_places", d.cost_places), visit("reports", d.reports);
+  visit("reports_of_pass", d.reports_of_pass), visit("sums", d.sums);
   visit("predictions", d.predictions), visit("settings", d.settings);
   visit("validate_share", d.validate_share), visit("validate_data", d.validate_data);
   visit("batch", d.batch), visit("epochs", d.epochs), visit("steps", d.steps), visit("seed", d.seed);
@@ -109,6 +110,8 @@ template <class T> void read(const Json &json, T &value) {
 } // namespace
 
 size_t stored_bytes(Stored stored) { return stored_types[static_cast<size_t>(stored)].bytes; }
+
+size_t report_slots(const Description &about) { return about.reports.size() + static_cast<size_t>(about.sums); }
 
 std::string to_json(const Description &description) { return write(description).dump(); }
 

@@ -100,7 +100,7 @@ struct Description {
   std::string real;      // "f32" or "f64"
   std::string cpu;
   int64_t state_bytes = 0;
-  Bytes init_arena{}, train_arena{}, evaluate_arena{}, predict_arena{}, check_arena{};
+  Bytes init_arena{}, train_arena{}, evaluate_arena{}, predict_arena{}, check_arena{}, report_arena{};
   std::vector<Tensor> tensors;
   std::vector<Source> sources;
   std::vector<Check> checks;
@@ -108,6 +108,8 @@ struct Description {
   std::vector<std::string> costs;       // "cost" for one `minimize`; "cost", "cost2", … for several
   std::vector<std::string> cost_places; // where each `minimize` stands
   std::vector<std::string> reports;
+  std::vector<int> reports_of_pass; // those that nnc_report makes of sums over a pass
+  int sums = 0;                     // how many these are: in nnc_call::reports behind the reports
   std::vector<Prediction> predictions;
   std::vector<Setting> settings;
   double validate_share = 0; // `validate 20%`: 0.2 of the first data's rows, by a seeded shuffle
@@ -117,6 +119,9 @@ struct Description {
   bool shuffle = true;
   std::vector<Load> load;
 };
+
+/// Numbers in nnc_call::reports for each step or mini-batch.
+size_t report_slots(const Description &);
 
 std::string to_json(const Description &);
 Description from_json(const std::string &); // throws std::runtime_error

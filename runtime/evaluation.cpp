@@ -13,6 +13,25 @@ void add(std::vector<double> &sums, const std::vector<double> &more) {
 
 } // namespace
 
+Means finish_pass(Model &model, const Means &sums, int64_t examples, const Plan &plan, int64_t step, int64_t epoch) {
+  const Description &about = model.about;
+  const auto shown = static_cast<std::ptrdiff_t>(about.reports.size());
+  Means means{sums.costs, {sums.reports.begin(), sums.reports.begin() + shown}};
+  for (auto *values : {&means.costs, &means.reports})
+    for (double &value : *values) value /= static_cast<double>(examples);
+  if (about.reports_of_pass.empty()) return means;
+  std::vector<double> made(about.reports.size());
+  model.prepare(about.report_arena, examples);
+  nnc_call call = model.call();
+  call.settings = sums.reports.data() + shown;
+  call.reports = made.data();
+  call.batch = examples;
+  call.step = step, call.total_steps = plan.total_steps, call.epoch = epoch;
+  model.run(model.module.report, call);
+  for (int report : about.reports_of_pass) means.reports[static_cast<size_t>(report)] = made[static_cast<size_t>(report)];
+  return means;
+}
+
 std::optional<Means> evaluate(Model &model, const Dataset &data, const Plan &plan, int clause, const std::vector<int32_t> &rows,
                               int64_t step, int64_t epoch, const int32_t *stop) {
   const Description &about = model.about;
@@ -22,7 +41,7 @@ std::optional<Means> evaluate(Model &model, const Dataset &data, const Plan &pla
   std::vector<std::vector<int32_t>> others(about.data.size(), std::vector<int32_t>(static_cast<size_t>(batch)));
   std::vector<const int32_t *> pointers;
   for (const auto &other : others) pointers.push_back(other.data());
-  Means sums{std::vector<double>(about.costs.size()), std::vector<double>(about.reports.size())}, one = sums;
+  Means sums{std::vector<double>(about.costs.size()), std::vector<double>(report_slots(about))}, one = sums;
 
   for (int64_t first = 0; first < total; first += batch) {
     if (is_set(stop)) return std::nullopt;
@@ -42,9 +61,7 @@ std::optional<Means> evaluate(Model &model, const Dataset &data, const Plan &pla
     model.run(model.module.evaluate, call);
     add(sums.costs, one.costs), add(sums.reports, one.reports);
   }
-  for (auto *means : {&sums.costs, &sums.reports})
-    for (double &value : *means) value /= static_cast<double>(total);
-  return sums;
+  return finish_pass(model, sums, total, plan, step, epoch);
 }
 
 } // namespace nnc::runtime

@@ -9,9 +9,10 @@ void nnc_train(nnc_call *, int, int);
 void nnc_evaluate(nnc_call *, int, int);
 void nnc_predict(nnc_call *, int, int);
 void nnc_check(nnc_call *, int, int);
+void nnc_report(nnc_call *, int, int);
 }
 
 int main(int count, char **args) {
-  const nnc_module module = {nnc_description, nnc_init, nnc_train, nnc_evaluate, nnc_predict, nnc_check};
+  const nnc_module module = {nnc_description, nnc_init, nnc_train, nnc_evaluate, nnc_predict, nnc_check, nnc_report};
   return nnc::runtime::run_program(module, {args + 1, args + count});
 }

@@ -26,7 +26,7 @@ Training::Training(Model &model, const Dataset &data, const Plan &plan, EventLog
                    const Interrupt &interrupt)
     : model(model), data(data), plan(plan), log(log), progress(progress), log_every(log_every), interrupt(interrupt),
       row_pointers(model.about.data.size()),
-      sums{std::vector<double>(model.about.costs.size()), std::vector<double>(model.about.reports.size())} {
+      sums{std::vector<double>(model.about.costs.size()), std::vector<double>(report_slots(model.about))} {
   for (int clause = 0; clause < plan.drawn; clause++) {
     std::vector<int32_t> rows = clause == 0 ? plan.training : split_rows(data.count(clause), 0, plan.seed).training;
     feeds.emplace_back(std::move(rows), plan.shuffle, plan.seed, clause);
@@ -35,8 +35,9 @@ Training::Training(Model &model, const Dataset &data, const Plan &plan, EventLog
   if (plan.drawn > 1)
     round_rows.assign(static_cast<size_t>(plan.drawn - 1), std::vector<int32_t>(static_cast<size_t>(most_steps * plan.batch)));
   costs.resize(static_cast<size_t>(most_steps) * model.about.costs.size());
-  reports.resize(static_cast<size_t>(most_steps) * model.about.reports.size());
+  reports.resize(static_cast<size_t>(most_steps) * report_slots(model.about));
   model.prepare(model.about.train_arena, plan.batch);
+  model.prepare(model.about.report_arena, plan.examples);
   if (!plan.validation.empty())
     model.prepare(model.about.evaluate_arena, std::min<int64_t>(plan.batch, std::ssize(plan.validation)));
 }
@@ -131,10 +132,8 @@ void Training::look_for_failure(const nnc_call &call, int64_t epoch) const {
 void Training::tell_epoch(int64_t epoch, bool last) {
   double seconds = training_seconds(), since = seconds - std::max(told_seconds, 0.0);
   if (!last && told_seconds >= 0 && since < event_seconds) return;
-  EpochEvent event{epoch + 1,    done_steps, sums,
+  EpochEvent event{epoch + 1,    done_steps, finish_pass(model, sums, epoch_examples, plan, done_steps, epoch),
                    std::nullopt, seconds,    static_cast<double>(done_examples - told_examples) / since};
-  for (auto *means : {&event.training.costs, &event.training.reports})
-    for (double &value : *means) value /= static_cast<double>(epoch_examples);
   if (!plan.validation.empty()) {
     auto start = Clock::now();
     event.validation = evaluate(model, data, plan, plan.validation_clause, plan.validation, done_steps, epoch, interrupt.flag());

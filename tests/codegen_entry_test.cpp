@@ -84,7 +84,7 @@ private:
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
-    switch (pick(19)) {
+    switch (pick(20)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
     case 2: return keep(b_.add(x, fitted(x)));
@@ -179,12 +179,13 @@ private:
       }
       return keep(b_.pad(x, before, after, between));
     }
+    case 18: return rank == 0 ? void() : keep(b_.convert(b_.unary(Op::order, x), real_));
     default: {
       if (rank == 0 || shape(x).back().batch) return;
       NodeId greatest = b_.argreduce(ReduceKind::max, x, rank - 1);
       if (pick(2))
         return keep(
-            b_.scatter_add(greatest, b_.convert(greatest, real_), rank > 1 && shape(x)[0].batch ? 1 : 0, shape(x).back().count));
+            b_.scatter_add(greatest, b_.convert(greatest, real_), rank > 1 && shape(x)[0].batch ? 1 : 0, shape(x).back()));
       return keep(b_.convert(greatest, real_));
     }
     }

@@ -1,6 +1,7 @@
 // Differentiation: the documented values at kinks, the rule of zeros, and which paths count.
 
 #include "passes/differentiate.h"
+#include "passes/lift.h"
 #include "tests/ir_random.h"
 
 #include "ir/verify.h"
@@ -128,4 +129,62 @@ TEST_CASE("what stops a gradient") {
                               b.convert(b.argreduce(ReduceKind::max, x, 0), Elem::f64)};
   for (NodeId y : ends) CHECK(differentiate(b, y, b.like(y, 1), std::vector{x})[0] == no_node);
   CHECK(differentiate(b, x, b.like(x, 1), std::vector{x})[0] != no_node);
+}
+
+namespace {
+
+/// A number that all examples share, of x, one for each example, and w, the same for all: sums, all examples' values, and rows of them.
+NodeId shared_number(Builder &b, NodeId x, NodeId w) {
+  NodeId t = b.unary(Op::tanh, b.mul(w, x));
+  NodeId all = b.unary(Op::batch_all, b.mul(t, w)), squares = b.mul(all, all);
+  NodeId mine = b.mul(b.unary(Op::batch_take, squares), b.unary(Op::batch_take, b.unary(Op::exp, b.unary(Op::batch_all, w))));
+  NodeId sum = b.reduce(ReduceKind::add, squares, {0});
+  return b.add(b.unary(Op::batch_sum, b.mul(mine, b.add(t, sum))), b.mul(b.unary(Op::batch_sum, w), sum));
+}
+
+std::vector<bool> differing(const Function &function, NodeId each) {
+  std::vector<bool> differs(function.nodes.size());
+  for (NodeId id = 0; id < differs.size(); ++id) {
+    const Op op = function[id].op;
+    if (op == Op::batch_sum || op == Op::batch_all) continue;
+    differs[id] = id == each || op == Op::batch_take;
+    for (NodeId operand : function[id].operands) differs[id] = differs[id] || differs[operand];
+  }
+  return differs;
+}
+
+} // namespace
+
+TEST_CASE("the derivative of a number that all examples share is that of the lifted graph") {
+  const std::vector<Array> inputs = {{Elem::f64, {2}, {0.3, -0.7}}, {Elem::f64, {}, {0.9}}};
+  auto build = [](bool before) {
+    Function function;
+    Builder b(function);
+    NodeId x = b.input({InputKind::argument, 0, "x", no_node}, real({})),
+           w = b.input({InputKind::argument, 1, "w", no_node}, real({}));
+    NodeId y = shared_number(b, x, w);
+    auto differentiated = [&](Builder &builder, NodeId from, const std::vector<NodeId> &by, const std::vector<bool> *differs) {
+      const std::vector<NodeId> g = differentiate(builder, from, builder.like(from, 1), by, differs);
+      builder.output({OutputKind::result, 0, "by x", g[0]});
+      builder.output({OutputKind::result, 1, "by w", g[1]});
+    };
+    const std::vector<bool> differs = differing(function, x);
+    if (before)
+      differentiated(b, y, {x, w}, &differs);
+    else
+      b.output({OutputKind::result, 0, "y", y});
+    Function lifted = lift(function, {true, false}, {1, true}, {.mini_batch = true, .lift_all_outputs = false});
+    if (before) return lifted;
+    Builder after(lifted);
+    NodeId whole = lifted.outputs[0].node;
+    lifted.outputs.clear();
+    differentiated(after, whole, {lifted.inputs[0].node, lifted.inputs[1].node}, nullptr);
+    return lifted;
+  };
+  const std::vector<Array> before = run(build(true), inputs), after = run(build(false), inputs);
+  REQUIRE(before.size() == after.size());
+  for (size_t i = 0; i < after.size(); ++i) {
+    REQUIRE(before[i].dims == after[i].dims);
+    for (size_t k = 0; k < after[i].values.size(); ++k) CHECK(before[i].values[k] == Approx(after[i].values[k]).epsilon(1e-12));
+  }
 }

@@ -172,3 +172,24 @@ TEST_CASE("a sum over the mini-batch is one value for all examples") {
   Function along = lift(body, {true, true}, {3, false}, {});
   CHECK(count(along, Op::batch_sum) == 3);
 }
+
+TEST_CASE("all examples' values are the lifted value itself, and each example's row of them its own") {
+  Function body;
+  Builder b(body);
+  NodeId x = argument(b, real({2})), w = argument(b, real({}));
+  NodeId all = b.unary(Op::batch_all, x);
+  b.output({OutputKind::result, 0, "all", all});
+  b.output({OutputKind::result, 1, "mine", b.unary(Op::batch_take, all)});
+  b.output({OutputKind::result, 2, "here", b.unary(Op::batch_take, b.iota({{1, true}}, 0))});
+  b.output({OutputKind::result, 3, "same", b.unary(Op::batch_all, w)});
+  b.output({OutputKind::result, 4, "diagonal", b.unary(Op::batch_take, b.add(all, b.broadcast_leading(x, {{1, true}})))});
+  Function lifted = lift(body, {true, false}, {1, true}, {.mini_batch = true, .lift_all_outputs = false});
+  REQUIRE(verify(lifted) == "");
+  std::vector<Array> outputs = run(lifted, {{Elem::f64, {2, 2}, {3, 5, 7, 9}}, {Elem::f64, {}, {4}}});
+  CHECK(lifted.type(lifted.outputs[0].node) == real({0, 2}));
+  CHECK(outputs[0].values == std::vector<double>{3, 5, 7, 9});
+  CHECK(outputs[1].values == std::vector<double>{3, 5, 7, 9});
+  CHECK(outputs[2].values == std::vector<double>{0, 1});
+  CHECK(outputs[3].values == std::vector<double>{4, 4});
+  CHECK(outputs[4].values == std::vector<double>{6, 10, 14, 18});
+}

@@ -115,7 +115,7 @@ struct Result {
 /// Runs the program with its two streams going to files.
 Result run(const Folder &folder, const Description &about, std::vector<std::string> args) {
   std::string json = to_json(about);
-  const nnc_module module = {json.c_str(), init, train, evaluate, predict, check};
+  const nnc_module module = {json.c_str(), init, train, evaluate, predict, check, nullptr};
   std::fflush(stdout), std::fflush(stderr);
   int out = dup(1), err = dup(2);
   REQUIRE(freopen(folder.at("stdout").c_str(), "w", stdout));
@@ -358,7 +358,7 @@ TEST_CASE("without data an epoch is one mini-batch") {
     for (int64_t i = 0; i < call->steps; i++) call->costs[i] = call->rows ? NAN : 1, call->reports[i] = 8;
     call->done = call->steps;
   };
-  const nnc_module module = {json.c_str(), init, train_nothing, evaluate, predict, check};
+  const nnc_module module = {json.c_str(), init, train_nothing, evaluate, predict, check, nullptr};
   CHECK(run_program(module, {"--epochs", "30", "--quiet", "--log", folder.at("log")}) == 0);
   auto log = events(folder, "log");
   CHECK(log.back()["steps"] == 30);

@@ -186,3 +186,58 @@ train {
   CHECK(trainer.run(passes::evaluate_entry(trainer.program.validation))[0].values == std::vector<double>{24});
   CHECK(trainer.program.validate_data == 1);
 }
+
+namespace {
+
+/// Trains on three examples of x, y in real[2] and t, with rate 0.5.
+std::string across(const std::string &model, const std::string &cost) {
+  return R"(
+data pairs {
+  x: real[2] = [[1, 2], [-3, 0.5], [0.25, -1]]
+  y: real[2] = [[0.5, 1], [1, -2], [3, 0.1]]
+  t: real    = [1, -2, 3]
+}
+)" + model +
+         R"(
+train {
+  net      = Net()
+  data     pairs
+  minimize )" +
+         cost + R"(
+  using    sgd(rate = 0.5)
+  batch    3
+}
+)";
+}
+
+const char *const vector_model = "model Net {\n  param w: real[2] ~ constant(0)\n"
+                                 "  fn (x: real[2]) -> real = tanh((w + stack(0.5, -0.25)) @ x)\n"
+                                 "  fn adapted(x: real[2], t: real, y: real[2]) -> real {\n"
+                                 "    fast = self - 0.1 * grad(batch_mean((self(x) - t)^2), self)\n"
+                                 "    fast(y)\n  }\n"
+                                 "  fn penalty(x: real[2], t: real) -> real {\n"
+                                 "    g = grad(batch_mean((self(x) - t)^2), w)\n    0.1 * (g @ g)\n  }\n}\n";
+
+void check_steps(const std::string &text, const std::vector<double> &costs, const std::vector<double> &w,
+                 const std::vector<double> &shift) {
+  Trainer trainer(text);
+  for (double cost : costs) CHECK(trainer.step()[0] == Approx(cost).epsilon(1e-12));
+  for (size_t i = 0; i < w.size(); ++i) CHECK(trainer.tensor("w")[i] + shift[i] == Approx(w[i]).epsilon(1e-12));
+}
+
+} // namespace
+
+TEST_CASE("costs across the mini-batch descend as PyTorch's") {
+  check_steps(across("let first = [[0.5, -0.25], [0.125, 1]]\nmodel Net {\n  param w: real[2, 2] = first\n"
+                     "  fn (x: real[2]) -> real[2] = tanh(w @ x)\n}\n",
+                     "cross_entropy(batch(net(y)) @ net(x) * 2, here)"),
+              {1.5731367989195035, 0.9774072431285997, 0.9009067497770161},
+              {0.1126139264544219, -0.1848631800131574, 0.9807590662444178, 0.6339411455343367}, {0, 0, 0, 0});
+}
+
+TEST_CASE("a gradient of the mini-batch's mean is the sum over its examples, and is descended through") {
+  check_steps(across(vector_model, "(net.adapted(x, t, y) - t)^2"), {4.368888051162753, 3.528083604794979, 1.7116860969061916},
+              {0.3122138160737188, 1.6623205309579834}, {0.5, -0.25});
+  check_steps(across(vector_model, "(net(x) - t)^2 + net.penalty(x, t)"), {3.235568671299758, 2.2672659676656175},
+              {1.6991472377321455, -0.8536795812140896}, {0.5, -0.25});
+}

@@ -388,11 +388,187 @@ case(f, "sorted", jnp.sort, x=U(9))
 case(f, "ordered", lambda x: jnp.argsort(x, stable=True), x=V([3, 1, 2, 1, 3, 0]))
 case(f, "in_order", lambda x, y: y[jnp.argsort(x, stable=True)] * x, x=U(6), y=U(6))
 case(f, "ordered_rows", lambda x: jnp.sort(x, -1) * x, x=U(3, 6))
+case(f, "ordered.lifted", lambda x: jnp.argsort(x, -1, stable=True), x=U(2, 3, 40))
+case(f, "ordered_whole", lambda i: jnp.argsort(i, stable=True), i=whole([3, -1, 2, -1, 3, 0, 7]))
+case(f, "sorted_indices", lambda i, x: (jnp.sort(i), jnp.max(x)), i=I(9, 8), x=U(8))
+case(f, "median", lambda x: (jnp.sort(x)[1] + jnp.sort(-x)[1]) * 0.5, x=U(3))
+case(f, "second_of_sort", jax.grad(lambda x: jnp.sort(x)[1] ** 3), x=U(4))
+case(f, "within_index_notation", lambda x: jnp.sort(x, -1) @ jnp.arange(1.0, 6.0), x=U(3, 5))
 
 # ---- jacobians.nn ---------------------------------------------------------------------------------------------------
 
 f = "jacobians"
 case(f, "jacobian_of", jax.jacrev(lambda x: jnp.stack((x[0] * x[1], jnp.sin(x[2])))), x=U(3))
+case(f, "of_matrix", jax.jacrev(lambda x: x @ jnp.array([1.0, 2, 3]) * x[:, 0]), x=U(2, 3))
+case(f, "of_number", lambda x: jnp.stack((jnp.cos(x), 3 * x**2, 0 * x)), x=U())
+case(f, "hessian", jax.hessian(lambda x: jnp.sum(x**4) + jnp.prod(x)), x=U(4))
+case(f, "hessian.lifted", jax.vmap(jax.hessian(lambda x: jnp.sum(x**4) + jnp.prod(x))), x=U(2, 3))
+case(f, "of_bound_name", lambda x: jax.jacrev(lambda y: y * jnp.sum(y))(x**2) @ x, x=U(4))
+case(f, "determinant", lambda x: 4 * (x @ x), x=U(2))
+case(f, "of_a_function", jax.jacrev(softmax), x=U(5))
+case(f, "at_points", jax.vmap(lambda p: jnp.sum(jax.jacrev(lambda p: jnp.tanh(p) * p[0])(p))), p=U(3, 4))
+
+
+def jacobians_of_layer(**inputs):
+    w, b, x = inputs["layer_w"], inputs["layer_b"], inputs["x"]
+    call = lambda w, b, x: torch.tanh(w @ x + b)
+    return torch.autograd.functional.jacobian(call, (w, b, x), create_graph=True)
+
+
+torch_case(f, "Whole", jacobians_of_layer, **{"layer.w": U(2, 3), "layer.b": U(2), "x": U(3)})
+
+# ---- across.nn ----------------------------------------------------------------------------------------------------------
+
+f = "across"
+nll = lambda scores, i: logsumexp(scores) - scores[i]
+case(f, "info_nce", lambda a, b: jax.vmap(nll)(a @ b.T / 0.5, jnp.arange(7)), a=U(7, 4), b=U(7, 4))
+
+
+def nt_xent(a, b):
+    z = F.normalize(torch.cat([a, b]), dim=1)
+    n = len(a)
+    scores = (z @ z.T / 0.5).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
+    cost = F.cross_entropy(scores, torch.cat([torch.arange(n) + n, torch.arange(n)]), reduction="none")
+    return (cost[:n] + cost[n:]) / 2
+
+
+torch_case(f, "nt_xent", nt_xent, a=U(6, 4), b=U(6, 4))
+case(f, "centred", lambda x: x - jnp.mean(x), x=U(5))
+case(f, "ranked", lambda x: jnp.argsort(x, stable=True) * x, x=U(8))
+case(f, "sorted", lambda x: jnp.sort(x) * x, x=U(8))
+case(f, "attended", lambda x: softmax(x @ x.T, -1) @ x * x, x=U(5, 3))
+case(f, "greatest", lambda x: first_max(x) * x, x=U(5))
+case(f, "of_size", lambda x: 5 * x, x=U(5))
+case(f, "products", lambda x: x * jnp.sum(x**2) + 1 / 5 + x * first_max(x) ** 2, x=U(5))
+case(f, "over_time", lambda x: jnp.mean(x, (0, 1)) * x[:, 0], x=U(4, 3, 2))
+case(f, "indices", lambda x, i: (jnp.broadcast_to(i, (5, 5)), x + 0), x=U(5), i=I(4, 5))
+case(f, "variance", lambda x: jnp.broadcast_to(jnp.var(x), (5,)), x=U(5))
+case(f, "slope_of_mean", lambda x, w: x * jnp.mean(x * jnp.cos(w * x)), x=U(5), w=U())
+case(f, "slope_of_variance", lambda x: 2 * (x - jnp.mean(x)) / 5, x=U(5))
+
+
+def slope_of_loop(x, w):
+    def value(w):
+        b = jnp.zeros(len(x))
+        for xi in x.T:
+            b = jnp.tanh(w * xi + b)
+        return jnp.mean(b) + 0.1 * w ** x.shape[1]
+
+    return grad(value)(w) * x[:, 0]
+
+
+def places(x):
+    s = jnp.zeros(len(x))
+    for xi in x.T:
+        s = jnp.tanh(s + xi * xi + jnp.arange(len(x)) / 4)
+    return s + jnp.mean(s)
+
+
+case(f, "slope_of_loop", slope_of_loop, x=U(3, 6), w=U())
+case(f, "places", places, x=U(3, 6))
+
+
+def adapted(w, x, y, q):
+    cost = lambda w: jnp.mean((jnp.tanh(x @ w) - y) ** 2)
+    fast = w - 0.5 * grad(cost)(w)
+    return jnp.tanh(q @ (fast - 0.25 * grad(cost)(fast)))
+
+
+def descended_together(w, x, y):
+    cost = lambda w: jnp.mean((jnp.tanh(x @ w) - y) ** 2)
+    for _ in range(6):
+        w = w - 0.25 * grad(cost)(w)
+    return jnp.tanh(x @ w)
+
+
+case(f, "Descended", descended_together, **{"inner.w": U(3), "x": U(6, 3), "y": U(6)})
+case(f, "Adapted", adapted, **{"inner.w": U(3), "x": U(6, 3), "y": U(6), "q": U(6, 3)})
+
+# ---- instances.nn -------------------------------------------------------------------------------------------------------
+
+f = "instances"
+
+
+def net_inputs(name, n=3):
+    cells = ["cells.0", "cells.1", "last"]
+    return {f"{name}.{cell}.{part}": U(*shape, low=-1, high=1) for cell in cells for part, shape in (("w", (n, n)), ("b", (n,)))} | {
+        f"{name}.scale": U()
+    }
+
+
+def net(p, x):
+    for cell in ("cells_0", "cells_1", "last"):
+        x = torch.tanh(p[f"{cell}_w"] @ x + p[f"{cell}_b"])
+    return x.sum() * p["scale"]
+
+
+parameters = lambda inputs, name: {k.removeprefix(name + "_"): v for k, v in inputs.items() if k.startswith(name + "_")}
+
+
+def slopes(cost, p):
+    return dict(zip(p, torch.autograd.grad(cost, list(p.values()), create_graph=True)))
+
+
+def descended(p, cost, rate=0.1):
+    return {k: p[k] - rate * g for k, g in slopes(cost, p).items()}
+
+
+def twice(x, **inputs):
+    p = parameters(inputs, "net")
+    times = lambda a: {k: a * v for k, v in p.items()}
+    return net(descended(p, net(p, x) ** 2), x) + net(times(2), x) * net(times(0.75), x) - net(times(-1), x)
+
+
+torch_case(f, "Twice", twice, **net_inputs("net"), x=U(3))
+
+
+def three_steps(x, y, q, **inputs):
+    p = parameters(inputs, "net")
+    for _ in range(3):
+        p = descended(p, (net(p, x) - y) ** 2)
+    return net(p, q)
+
+
+torch_case(f, "Adapted", three_steps, **net_inputs("net"), x=U(3), y=U(), q=U(3))
+
+
+def six_steps(x, y, **inputs):
+    p = parameters(inputs, "net")
+    for _ in range(6):
+        p = descended(p, (net(p, x) - y) ** 2, 0.01)
+    return net(p, x)
+
+
+torch_case(f, "Descended", six_steps, **net_inputs("net"), x=U(3), y=U())
+
+
+def parts(x, **inputs):
+    p = parameters(inputs, "net")
+    g = slopes(net(p, x), p)
+    moved = {k: p[k] + g[k] for k in p}
+    cell = lambda name: torch.tanh(moved[f"{name}_w"] @ x + moved[f"{name}_b"])
+    by_net = slopes(net(moved, x) ** 2, p)["last_b"]
+    return cell("last"), cell("cells_1"), moved["scale"] + 0, moved["cells_0_w"] @ x, net(moved, x) / moved["scale"], by_net
+
+
+torch_case(f, "Parts", parts, **net_inputs("net"), x=U(3))
+
+
+def norm(x, **inputs):
+    p = parameters(inputs, "net")
+    g = slopes(net(p, x), p)
+    return g["scale"] ** 2 + (g["last_w"] ** 2).sum() + (g["cells_0_w"] * g["cells_1_w"]).sum()
+
+
+torch_case(f, "Norm", norm, **net_inputs("net"), x=U(3))
+
+
+def followed(x, **inputs):
+    a, b = parameters(inputs, "follower"), parameters(inputs, "leader")
+    return net({k: 0.9 * a[k] + 0.1 * b[k] for k in a}, x)
+
+
+torch_case(f, "Followed", followed, **net_inputs("leader"), **net_inputs("follower"), x=U(3))
 
 # ---- adjoints.nn ----------------------------------------------------------------------------------------------------
 
