@@ -132,7 +132,7 @@ NodeId scattered(Builder &b, NodeId x, const WindowAttributes &w, const Shape &r
   NodeId index = b.constant(type, static_cast<double>(constant));
   for (size_t i = batch; i < order.size(); ++i)
     index = b.add(index, b.mul(b.iota(flat, static_cast<int>(i)), b.constant(type, static_cast<double>(coefficient[order[i]]))));
-  NodeId sum = b.reshape(b.scatter_add(index, b.transpose(x, order), batch, size), target);
+  NodeId sum = b.reshape(b.scatter_add(index, b.transpose(x, order), batch, Extent{size}), target);
   return b.transpose(sum, inverse(to));
 }
 
