@@ -232,9 +232,4 @@ Value Elaborator::convert_leaves(const Value &value, const TypeExpr &type, const
   return tuple(std::move(converted));
 }
 
-Value Elaborator::unsupported(const std::string &what, Span span, const Context &context) {
-  report(K::not_supported_yet, span, context, what);
-  return {};
-}
-
 } // namespace nnc::frontend

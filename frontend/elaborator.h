@@ -204,8 +204,6 @@ public:
     Diagnostics &to = speculative_ && !holds_for_all_extents(kind) ? scratch_ : diagnostics_;
     return to.report(kind, sources_.place(span, context.caller), std::forward<A>(arguments)...);
   }
-  /// "not supported yet: `what`".
-  Value unsupported(const std::string &what, Span, const Context &);
   /// `real[64]`, `the number 3`, `an instance of Dense`.
   std::string describe(const Value &) const;
 
