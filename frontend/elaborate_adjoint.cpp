@@ -44,7 +44,8 @@ std::vector<TensorValue> Elaborator::with_adjoint(const std::vector<TensorValue>
       ir::CustomAttributes{static_cast<int64_t>(results.size()), std::make_shared<const ir::Function>(std::move(adjoint))});
   std::vector<TensorValue> made;
   for (const TensorValue &result : results)
-    made.push_back(make(builder.add_node(ir::Op::part, {node}, ir::PartAttributes{static_cast<int64_t>(made.size())}), result.type, context));
+    made.push_back(make(builder.add_node(ir::Op::part, {node}, ir::PartAttributes{static_cast<int64_t>(made.size())}),
+                        result.type, context));
   return made;
 }
 
@@ -80,26 +81,31 @@ Value Elaborator::declared_adjoint(const FunctionValue &function, const Function
   };
   std::vector<EvaluatedArgument> call_arguments;
   for (const Value &value : arguments)
-    call_arguments.push_back({"", map_leaves(value, [&](const Value &leaf) -> Value {
-                                const auto *tensor = leaf.get<TensorValue>();
-                                if (!tensor) return leaf;
-                                const TensorValue here = input(*tensor);
-                                if (is_real(here)) wanted.push_back(here.type), number.push_back(given.size());
-                                given.push_back(context.frame->use(*tensor)), inside.push_back(here.node);
-                                return {here};
-                              }),
+    call_arguments.push_back({"",
+                              map_leaves(value,
+                                         [&](const Value &leaf) -> Value {
+                                           const auto *tensor = leaf.get<TensorValue>();
+                                           if (!tensor) return leaf;
+                                           const TensorValue here = input(*tensor);
+                                           if (is_real(here)) wanted.push_back(here.type), number.push_back(given.size());
+                                           given.push_back(context.frame->use(*tensor)), inside.push_back(here.node);
+                                           return {here};
+                                         }),
                               span});
   std::vector<NodeId> gradients;
-  call_arguments.push_back({"", map_leaves(result, [&](const Value &leaf) -> Value {
-                              const TensorValue here = input(*leaf.get<TensorValue>());
-                              gradients.push_back(here.node);
-                              return {here};
-                            }),
+  call_arguments.push_back({"",
+                            map_leaves(result,
+                                       [&](const Value &leaf) -> Value {
+                                         const TensorValue here = input(*leaf.get<TensorValue>());
+                                         gradients.push_back(here.node);
+                                         return {here};
+                                       }),
                             span});
   Context within = context;
   within.frame = &inner;
   within.instance_path = nullptr;
-  const Value made = call_function({&adjoint, function.scope, function.self}, std::move(call_arguments), adjoint.name.span, within, name);
+  const Value made =
+      call_function({&adjoint, function.scope, function.self}, std::move(call_arguments), adjoint.name.span, within, name);
   if (made.poison()) return {};
   std::vector<Value> parts;
   for_each_leaf(made, [&](const Value &leaf) { parts.push_back(leaf); });
@@ -110,7 +116,8 @@ Value Elaborator::declared_adjoint(const FunctionValue &function, const Function
   }
   std::vector<ir::Output> outputs;
   for (size_t i = 0; i < parts.size(); ++i) {
-    const auto gradient = convert_to(parts[i], wanted[i], fmt::format("gradient {} of `adjoint {}`", i + 1, name), adjoint.name.span, within);
+    const auto gradient =
+        convert_to(parts[i], wanted[i], fmt::format("gradient {} of `adjoint {}`", i + 1, name), adjoint.name.span, within);
     if (!gradient) return {};
     outputs.push_back({ir::OutputKind::result, static_cast<int>(number[i]), "", inner.use(*gradient)});
   }
@@ -141,7 +148,8 @@ bool Elaborator::is_checkpoint(const Expr &expr, const Context &context) const {
   const auto *pipe = std::get_if<PipeExpr>(&expr.form);
   const Expr *callee = call ? call->callee.get() : pipe ? pipe->stage.callee.get() : nullptr;
   const auto *name = callee ? std::get_if<NameExpr>(&callee->form) : nullptr;
-  if (!name || name->name != "checkpoint" || (call && call->arguments.size() != 1) || (pipe && pipe->stage.has_arguments)) return false;
+  if (!name || name->name != "checkpoint" || (call && call->arguments.size() != 1) || (pipe && pipe->stage.has_arguments))
+    return false;
   const Instance *self = context.scope->self.instance.get();
   const bool is_member = self && (self->members.contains(name->name) || self->functions.contains(name->name));
   return !context.scope->find(name->name) && !is_member && !find_declaration(*context.scope->file, name->name);

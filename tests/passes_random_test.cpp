@@ -49,6 +49,7 @@ public:
   }
 
 private:
+
   NodeId argument(Type type) {
     return b.input({InputKind::argument, static_cast<int>(b.function().inputs.size()), "x", no_node}, std::move(type));
   }
