@@ -96,7 +96,8 @@ bool Elaborator::static_slice(const Subscript &sub, const Dim &axis, StaticSubsc
       !number(sub.stride, "a slice's step", taken.stride, nullptr))
     return false;
   if (taken.stride < 1) {
-    report(K::number_too_small, sub.stride->span, context, "a slice's step", 1, taken.stride).note("`reverse` turns an axis around");
+    report(K::number_too_small, sub.stride->span, context, "a slice's step", 1, taken.stride)
+        .note("`reverse` turns an axis around");
     return false;
   }
   const bool empty = taken.start > taken.limit || (taken.start == taken.limit && !may_be_empty);

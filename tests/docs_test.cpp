@@ -50,6 +50,14 @@ std::vector<std::filesystem::path> documents() {
   return found;
 }
 
+/// A block that begins with `# NAME.nn` is the file NAME.nn, which blocks behind it can import.
+std::string file_of(const Block &block) {
+  const std::string head = block.text.substr(0, block.text.find('\n'));
+  const size_t end = head.find(".nn");
+  if (!head.starts_with("# ") || end == std::string::npos || head.find(' ', 2) < end) return "example.nn";
+  return head.substr(2, end + 1);
+}
+
 /// The data lies at `data/` and at `../data/` of the file, as for the programs of examples/ and of its folders.
 Outcome check(const Block &block, const std::string &file, const TemporaryFolder &folder) {
   write_text(folder / ("files/" + file), block.text);
@@ -57,7 +65,7 @@ Outcome check(const Block &block, const std::string &file, const TemporaryFolder
 }
 
 void accepts(const Block &block, const TemporaryFolder &folder) {
-  const Outcome outcome = check(block, "example.nn", folder);
+  const Outcome outcome = check(block, file_of(block), folder);
   INFO("nnc check says\n" << outcome.error << outcome.out);
   CHECK(outcome.signal == 0);
   CHECK(outcome.code == 0);
