@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <regex>
 #include <sstream>
 
 using namespace nnc::test;
@@ -108,4 +109,17 @@ TEST_CASE("the examples of the documentation are what they say", "[docs]") {
     }
   }
   CHECK(examples > 20);
+}
+
+TEST_CASE("the links of the documentation lead to files", "[docs]") {
+  static const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))"); // no address of another place, no mark within the page
+  int links = 0;
+  for (const std::filesystem::path &document : documents()) {
+    const std::string text = read_text(document.string());
+    for (std::sregex_iterator found(text.begin(), text.end(), link), end; found != end; ++found, ++links) {
+      INFO(document.string() << ": " << found->str(1));
+      CHECK(std::filesystem::exists(document.parent_path() / found->str(1)));
+    }
+  }
+  CHECK(links > 10);
 }
