@@ -96,6 +96,7 @@ public:
     spread_constants();
     move_ahead();
     move_behind();
+    take_inputs();
     carry_sums();
     rebuild();
   }
@@ -306,6 +307,20 @@ private:
     if (elements > most_moved_elements / loop.turns) return;
     deferred = {numbers, tail, boundary};
     in_loop = stay;
+  }
+
+  /// Collected results that are what the loop is given.
+  void take_inputs() {
+    std::erase_if(in_loop, [&](const auto &collected) {
+      const auto [number, node] = collected;
+      for (const auto *list : {&loop.rows, &loop.same})
+        for (const Loop::Operand &operand : *list)
+          if (operand.inside == node) {
+            set_collected(number, {operand.outer, list == &loop.rows});
+            return true;
+          }
+      return false;
+    });
   }
 
   /// Collected results of which only the sum over the turns is asked for.
