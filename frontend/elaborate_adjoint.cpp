@@ -34,14 +34,14 @@ bool is_real(const TensorValue &value) { return value.type.element.kind == Eleme
 
 /// `results` (real, of the context's frame), with `adjoint` for their derivative with respect to `others`: values as before.
 std::vector<TensorValue> Elaborator::with_adjoint(const std::vector<TensorValue> &results, const std::vector<NodeId> &others,
-                                                  ir::Function adjoint, const Context &context) {
+                                                  ir::Function adjoint, bool is_declared, const Context &context) {
   ir::Builder &builder = context.frame->builder();
   std::vector<NodeId> operands;
   for (const TensorValue &result : results) operands.push_back(context.frame->use(result));
   operands.insert(operands.end(), others.begin(), others.end());
-  const NodeId node = builder.add_node(
-      ir::Op::custom, std::move(operands),
-      ir::CustomAttributes{static_cast<int64_t>(results.size()), std::make_shared<const ir::Function>(std::move(adjoint))});
+  const NodeId node = builder.add_node(ir::Op::custom, std::move(operands),
+                                       ir::CustomAttributes{static_cast<int64_t>(results.size()), is_declared,
+                                                            std::make_shared<const ir::Function>(std::move(adjoint))});
   std::vector<TensorValue> made;
   for (const TensorValue &result : results)
     made.push_back(make(builder.add_node(ir::Op::part, {node}, ir::PartAttributes{static_cast<int64_t>(made.size())}),
@@ -138,7 +138,7 @@ Value Elaborator::declared_adjoint(const FunctionValue &function, const Function
   const std::vector<NodeId> nodes = ir::inline_function(builder, graph, values);
   for (size_t i = 0; i < nodes.size(); ++i) builder.output({ir::OutputKind::result, outputs[i].slot, "", nodes[i]});
 
-  const std::vector<TensorValue> with = with_adjoint(results, others, std::move(function_made), context);
+  const std::vector<TensorValue> with = with_adjoint(results, others, std::move(function_made), true, context);
   size_t next = 0;
   return map_leaves(result, [&](const Value &) -> Value { return {with[next++]}; });
 }
@@ -211,7 +211,7 @@ Value Elaborator::checkpointed(const Expr &expr, Span span, const Context &conte
     const std::vector<NodeId> gradients = passes::differentiate(builder, seeds, of);
     for (size_t i = 0; i < gradients.size(); ++i)
       if (gradients[i] != ir::no_node) builder.output({ir::OutputKind::result, static_cast<int>(i), "", gradients[i]});
-    real = with_adjoint(real, around, std::move(again), context);
+    real = with_adjoint(real, around, std::move(again), false, context);
   }
   size_t next = 0, next_real = 0;
   return map_leaves(tensors_only, [&](const Value &) -> Value {
