@@ -43,7 +43,9 @@ void Elaborator::execute(const Stmt &statement, const Context &context, Value *r
     if (result)
       *result = std::move(value);
     else if (!value.poison() && !is_unit(value))
-      report(K::unused_value, statement.span, context).note("bind it with `name = …`, or remove it");
+      report(K::unused_value, statement.span, context)
+          .note(context.scope->loop ? "`yield …` at the end of a loop's body collects what each turn makes"
+                                    : "bind it with `name = …`, or remove it");
   }
 }
 
