@@ -188,7 +188,7 @@ std::optional<TensorValue> Elaborator::to_tensor(const Value &value, Span span, 
     const Type type{{ElementKind::boolean, {}, {}}, {}};
     return make(context.frame->builder().constant(ir_type(type), *condition ? 1 : 0), type, context);
   }
-  if (value.is<BatchValue>()) {
+  if (counts_examples(value)) {
     const Type type{{ElementKind::i32, {}, {}}, {}};
     return make(count_node(batch_dim, ir_type(type), context), type, context);
   }

@@ -1,6 +1,7 @@
 // Loops. Over a list they are unrolled. Over a tensor or a range they are rolled where the body is the same for every turn: it is elaborated once, in a frame of
 // its own, with the names that it binds again as inputs, and becomes a `scan`. A body that needs the turn's number when compiling, or a carried name that changes
-// its type, is unrolled after all: the attempt leaves nothing behind. Which way is taken changes no result.
+// its type, is unrolled after all: the attempt leaves nothing behind. Which way is taken changes no result. Carried names keep their type, except over a list, as
+// in `for layer in layers { x = layer(x) }` of layers with sizes of their own.
 
 #include "frontend/limits.h"
 #include "frontend/loop_sequence.h"
@@ -111,7 +112,7 @@ Value Elaborator::unrolled_loop(const ForExpr &form, const Sequence &sequence, S
   int last_ordinal = before.ordinal;
   for (size_t turn = 0; turn < turns->size(); ++turn) {
     Scope scope(*context.scope);
-    scope.loop = true;
+    scope.loop = !sequence.is_list;
     scope.locals[form.variable.name] = {(*turns)[turn], form.variable.span};
     Context inside = context;
     inside.scope = &scope;

@@ -35,7 +35,7 @@ struct Scope {
   const FileScope *file = nullptr;
   InstanceValue self; // of a model's function
   bool barrier = false;
-  bool loop = false; // a turn of a loop: locals of the blocks around that it binds again keep their type
+  bool loop = false; // a turn of a loop, not of one over a list: locals of the blocks around that it binds again keep their type
   std::map<std::string, Local> locals;
 
   explicit Scope(const FileScope *file, InstanceValue self = {}) : file(file), self(std::move(self)) {}
