@@ -1,7 +1,7 @@
 // Loops. Over a list they are unrolled. Over a tensor or a range they are rolled where the body is the same for every turn: it is elaborated once, in a frame of
 // its own, with the names that it binds again as inputs, and becomes a `scan`. A body that needs the turn's number when compiling, or a carried name that changes
-// its type, is unrolled after all: the attempt leaves nothing behind. Which way is taken changes no result. Carried names keep their type, except over a list, as
-// in `for layer in layers { x = layer(x) }` of layers with sizes of their own.
+// its type, is unrolled after all: the attempt leaves nothing behind. Which way is taken changes no result. Carried names keep their type, except in turns that
+// are over layers with shapes of their own: `for layer in layers { x = layer(x) }`, or `x = layers[i](x)`.
 
 #include "frontend/limits.h"
 #include "frontend/loop_sequence.h"
@@ -106,7 +106,8 @@ Value Elaborator::evaluate_for(const ForExpr &form, Span span, const Context &co
   if (limit_reported_) return {};
   if (sequence->count > max_turns) { // what the attempt reported stays
     const std::vector<Diagnostic> &all = diagnostics_.all();
-    if (std::any_of(all.begin() + before.all().size(), all.end(), [](const Diagnostic &found) { return asks_to_unroll(found.kind); }))
+    if (std::any_of(all.begin() + before.all().size(), all.end(),
+                    [](const Diagnostic &found) { return asks_to_unroll(found.kind); }))
       turns_of(*sequence, context);
     return {};
   }
@@ -125,6 +126,7 @@ Value Elaborator::unrolled_loop(const ForExpr &form, const Sequence &sequence, S
   for (size_t turn = 0; turn < turns->size(); ++turn) {
     Scope scope(*context.scope);
     scope.loop = !sequence.is_list;
+    if (!sequence.tensor) scope.parts_taken = parts_taken_;
     scope.locals[form.variable.name] = {(*turns)[turn], form.variable.span};
     Context inside = context;
     inside.scope = &scope;
