@@ -24,7 +24,9 @@ using ir::NodeId;
 constexpr int64_t most_examples = 8;
 constexpr int64_t most_elements = 32; // of one parameter that are varied
 constexpr double allowed = 1e-6;
-constexpr int count_of_examples = -1; // slot of the argument that stands for it
+// Slots of the arguments that stand for them. The step is the first of a training: at 0 a cost that sets in with `step` would be nothing.
+constexpr int count_of_examples = -1;
+constexpr int number_of_step = -2;
 
 /// The graph of one cost over `examples` examples: inputs argument (sources, and what stop_gradient holds), tensors; the mean cost is
 /// result 0.
@@ -53,6 +55,7 @@ CostGraph cost_graph(const frontend::Program &program, int clause, int64_t examp
   for (ir::Input &input : graph.function.inputs) {
     if (input.kind == ir::InputKind::source) input.kind = ir::InputKind::argument;
     if (input.kind == ir::InputKind::examples) input.kind = ir::InputKind::argument, input.slot = count_of_examples;
+    if (input.kind == ir::InputKind::step) input.kind = ir::InputKind::argument, input.slot = number_of_step;
   }
   return graph;
 }
@@ -98,6 +101,31 @@ std::vector<int64_t> sample(const Array &gradient) {
   std::partial_sort(order.begin(), order.begin() + most_elements, order.end(), larger);
   for (int64_t i = 0; i < most_elements && static_cast<int64_t>(chosen.size()) < most_elements; ++i) chosen.insert(order[i]);
   return {chosen.begin(), chosen.end()};
+}
+
+/// Why the derivative through a node need not be the difference quotient's: nothing, where it must.
+const char *departure(const ir::Node &node, bool in_loop = false) {
+  if (node.op == ir::Op::custom) return "a declared adjoint";
+  if (in_loop && node.op == ir::Op::stop_gradient) return "a gradient stopped in a loop";
+  const ir::FunctionPointer *body = ir::function_of(node.attributes);
+  if (!body) return nullptr;
+  for (const ir::Node &inner : (*body)->nodes)
+    if (const char *why = departure(inner, true)) return why;
+  return nullptr;
+}
+
+/// The first departure that what depends on the parameter passes.
+const char *departure_from(const ir::Function &function, int parameter) {
+  std::vector<bool> reached(function.nodes.size());
+  for (const ir::Input &input : function.inputs)
+    if (input.kind == ir::InputKind::tensor && input.slot == parameter) reached[input.node] = true;
+  for (NodeId id = 0; id < function.nodes.size(); ++id) {
+    const ir::Node &node = function[id];
+    if (!reached[id] && node.op != ir::Op::stop_gradient)
+      reached[id] = std::any_of(node.operands.begin(), node.operands.end(), [&](NodeId operand) { return reached[operand]; });
+    if (const char *why = reached[id] ? departure(node) : nullptr) return why;
+  }
+  return nullptr;
 }
 
 struct Comparison {
@@ -171,8 +199,10 @@ bool check_clause(const Compilation &compilation, const frontend::Program &progr
   const int first_stopped = static_cast<int>(program.sources.size());
   std::vector<Array> stopped;
   const Array count{ir::Elem::i32, {}, {static_cast<double>(examples)}};
+  const Array first_step{ir::Elem::i32, {}, {1}};
   auto value = [&](const ir::Input &input) -> const Array & {
     if (input.slot == count_of_examples) return count;
+    if (input.slot == number_of_step) return first_step;
     if (input.kind == ir::InputKind::tensor) return tensors[input.slot];
     return input.slot < first_stopped ? sources[input.slot] : stopped[input.slot - first_stopped];
   };
@@ -185,11 +215,14 @@ bool check_clause(const Compilation &compilation, const frontend::Program &progr
   for (size_t i = 0; i < parameters.size(); ++i) {
     Array &parameter = tensors[parameters[i]];
     Comparison found = compare(parameter, results[i + 1], results[0].values[0], [&] { return alone.run(value)[0].values[0]; });
-    bool wrong = !(found.worst <= allowed);
-    right &= !wrong;
+    const bool differs = !(found.worst <= allowed);
+    const char *departure = differs ? departure_from(graph.function, parameters[i]) : nullptr;
+    std::string verdict;
+    if (departure) verdict = fmt::format("  differs by {}", departure);
+    if (differs && !departure) verdict = fmt::format("  WRONG at element {}", found.element);
+    right &= !differs || departure;
     fmt::print("  {:<32} {:>9.2e}  {} of {} elements{}{}\n", program.tensors[parameters[i]].name, found.worst, found.varied,
-               parameter.values.size(), found.kinks ? fmt::format(", {} at a kink", found.kinks) : "",
-               wrong ? fmt::format("  WRONG at element {}", found.element) : "");
+               parameter.values.size(), found.kinks ? fmt::format(", {} at a kink", found.kinks) : "", verdict);
   }
   return right;
 }
