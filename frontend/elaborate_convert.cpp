@@ -189,7 +189,8 @@ std::optional<TensorValue> Elaborator::to_tensor(const Value &value, Span span, 
   if (const auto *items = value.get<ListValue>()) return list_tensor(*items, span, context, literal);
   if (const auto *slot = value.get<SlotValue>()) return read_slot(slot->slot, context);
   if (const auto *source = value.get<SourceValue>()) return read_source(*source, span, context);
-  report(K::not_a_tensor, span, context, describe(value));
+  Diagnostic &diagnostic = report(K::not_a_tensor, span, context, describe(value));
+  if (value.is<TupleValue>()) diagnostic.note("`a, b = …` takes a tuple apart");
   return std::nullopt;
 }
 
