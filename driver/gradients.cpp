@@ -25,7 +25,9 @@ using ir::NodeId;
 constexpr int64_t most_examples = 8;
 constexpr int64_t most_elements = 32; // of one parameter that are varied
 constexpr double allowed = 1e-6;
-constexpr int count_of_examples = -1; // slot of the argument that stands for it
+// Slots of the arguments that stand for them. The step is the first of a training: at 0 a cost that sets in with `step` would be nothing.
+constexpr int count_of_examples = -1;
+constexpr int number_of_step = -2;
 
 /// The graph of one cost over `examples` examples: inputs argument (sources, and what stop_gradient holds), tensors; the mean cost is
 /// result 0.
@@ -54,6 +56,7 @@ CostGraph cost_graph(const frontend::Program &program, int clause, int64_t examp
   for (ir::Input &input : graph.function.inputs) {
     if (input.kind == ir::InputKind::source) input.kind = ir::InputKind::argument;
     if (input.kind == ir::InputKind::examples) input.kind = ir::InputKind::argument, input.slot = count_of_examples;
+    if (input.kind == ir::InputKind::step) input.kind = ir::InputKind::argument, input.slot = number_of_step;
   }
   return graph;
 }
@@ -198,8 +201,10 @@ bool check_clause(const Compilation &compilation, const frontend::Program &progr
   const int first_stopped = static_cast<int>(program.sources.size());
   std::vector<Array> stopped;
   const Array count{ir::Elem::i32, {}, {static_cast<double>(examples)}};
+  const Array first_step{ir::Elem::i32, {}, {1}};
   auto value = [&](const ir::Input &input) -> const Array & {
     if (input.slot == count_of_examples) return count;
+    if (input.slot == number_of_step) return first_step;
     if (input.kind == ir::InputKind::tensor) return tensors[input.slot];
     return input.slot < first_stopped ? sources[input.slot] : stopped[input.slot - first_stopped];
   };

@@ -108,7 +108,7 @@ std::optional<std::vector<Dim>> BuiltinCall::shape(size_t first, bool batch) con
   bool ok = true;
   for (size_t i = first; i < arguments.size(); ++i)
     for_each_leaf(arguments[i].value, [&](const Value &leaf) {
-      if (leaf.is<BatchValue>() && batch) {
+      if (counts_examples(leaf) && batch) {
         dims.push_back(batch_dim);
         return;
       }

@@ -1,6 +1,7 @@
 // Builtins of each element: on a number they are computed when compiling, on a tensor they are an operation.
 
 #include "frontend/builtin.h"
+#include "frontend/literal.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,33 +75,18 @@ Value extremum(const BuiltinCall &call) {
   return call.result(call.build().binary(is_max ? Op::max : Op::min, left.node, right.node), left.type);
 }
 
-/// The element that two branches share: bool widens to index, i32, real; of two indices the larger limit.
-Element common_element(const Element &a, const Element &b) {
-  if (a.kind != b.kind) {
-    const Element &wider = a.kind > b.kind ? a : b;
-    return wider.kind == ElementKind::index ? Element{ElementKind::i32, {}, {}} : Element{wider.kind, {}, {}};
-  }
-  if (a.kind != ElementKind::index) return {a.kind, {}, {}};
-  if (a.variable || b.variable) return a.variable == b.variable ? a : Element{ElementKind::i32, {}, {}};
-  if (a.limit.batch != b.limit.batch) return {ElementKind::i32, {}, {}};
-  return a.limit.value >= b.limit.value ? a : b;
-}
-
 Value where(const BuiltinCall &call) {
   auto condition = call.tensor(0);
-  auto literal = [](const Value &other) {
-    const auto *tensor = other.get<TensorValue>();
-    return tensor && tensor->type.element.kind == ElementKind::i32 ? ElementKind::i32 : ElementKind::real;
-  };
-  auto a = call.tensor(1, literal(call.arguments[2].value)), b = call.tensor(2, literal(call.arguments[1].value));
-  if (!condition || !a || !b) return {};
+  const auto branches = tensors_together(call.elaborator, {call.arguments[1], call.arguments[2]}, call.context);
+  if (!condition || !branches) return {};
+  TensorValue a = branches->front(), b = branches->back();
   if (condition->type.element.kind != ElementKind::boolean) {
     call.report(K::operand_type, call.arguments[0].span, "`where`", "a condition", to_string(condition->type));
     return {};
   }
-  if (!call.align(*a, 1, *b, 2) || !call.align(*condition, 0, *a, 1) || !call.align(*a, 1, *b, 2)) return {};
-  Type type{common_element(a->type.element, b->type.element), a->type.dims};
-  const TensorValue x = call.widen(*a, type.element.kind), y = call.widen(*b, type.element.kind);
+  if (!call.align(a, 1, b, 2) || !call.align(*condition, 0, a, 1) || !call.align(a, 1, b, 2)) return {};
+  Type type{common_element(a.type.element, b.type.element), a.type.dims};
+  const TensorValue x = call.widen(a, type.element.kind), y = call.widen(b, type.element.kind);
   return call.result(call.build().select(condition->node, x.node, y.node), type);
 }
 

@@ -1,6 +1,7 @@
 // Builtins that make tensors or move their elements.
 
 #include "frontend/builtin.h"
+#include "frontend/literal.h"
 
 #include <algorithm>
 #include <numeric>
@@ -69,18 +70,8 @@ bool same_shapes(const BuiltinCall &call, std::vector<TensorValue> &parts, bool 
   return true;
 }
 
-std::optional<std::vector<TensorValue>> all_tensors(const BuiltinCall &call) {
-  std::vector<TensorValue> parts;
-  for (size_t i = 0; i < call.arguments.size(); ++i) {
-    const auto part = call.tensor(i);
-    if (!part) return std::nullopt;
-    parts.push_back(*part);
-  }
-  return parts;
-}
-
 Value concat(const BuiltinCall &call) {
-  auto parts = all_tensors(call);
+  auto parts = tensors_together(call.elaborator, call.arguments, call.context);
   if (!parts || !same_shapes(call, *parts, true)) return {};
   Type type = parts->front().type;
   std::vector<ir::NodeId> nodes;
@@ -97,8 +88,12 @@ Value concat(const BuiltinCall &call) {
 
 Value stack(const BuiltinCall &call) {
   std::vector<Value> items;
-  for (const EvaluatedArgument &argument : call.arguments) items.push_back(argument.value);
-  return call.stack(items);
+  bool numbers = true;
+  for (const EvaluatedArgument &argument : call.arguments) {
+    items.push_back(argument.value);
+    numbers = numbers && argument.value.is<NumberValue>();
+  }
+  return numbers ? list(std::move(items)) : call.stack(items); // of numbers a literal, which can still become indices
 }
 
 Value split(const BuiltinCall &call) {

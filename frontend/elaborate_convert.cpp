@@ -3,6 +3,7 @@
 #include "frontend/elaborator.h"
 #include "frontend/leaves.h"
 #include "frontend/limits.h"
+#include "frontend/literal.h"
 
 #include <algorithm>
 
@@ -118,14 +119,13 @@ bool Elaborator::extent_known(const Dim &dim, const std::string &what, Span span
 }
 
 Value Elaborator::stack_values(const std::vector<Value> &items, Span span, const Context &context) {
-  std::vector<TensorValue> parts;
+  std::vector<EvaluatedArgument> values;
+  for (const Value &item : items) values.push_back({"", item, span});
+  const auto together = tensors_together(*this, values, context);
+  if (!together) return {};
+  const std::vector<TensorValue> &parts = *together;
   ElementKind widest = ElementKind::boolean;
-  for (const Value &item : items) {
-    const auto part = as_tensor(item, span, context);
-    if (!part) return {};
-    widest = std::max(widest, part->type.element.kind);
-    parts.push_back(*part);
-  }
+  for (const TensorValue &part : parts) widest = std::max(widest, part.type.element.kind);
   Type type = parts.front().type;
   std::vector<ir::NodeId> rows;
   for (const TensorValue &part : parts) {
@@ -155,13 +155,7 @@ std::optional<TensorValue> Elaborator::list_tensor(const ListValue &items, Span 
   bool ragged = false;
   const Value value{items};
   if (!literal_numbers(value, 0, dims, numbers, ragged)) {
-    std::vector<Value> parts;
-    for (const Value &item : *items.items) {
-      const auto part = to_tensor(item, span, context, literal);
-      if (!part) return std::nullopt;
-      parts.push_back({*part});
-    }
-    const Value stacked = stack_values(parts, span, context);
+    const Value stacked = stack_values(*items.items, span, context);
     const auto *tensor = stacked.get<TensorValue>();
     return tensor ? std::optional(*tensor) : std::nullopt;
   }
@@ -188,14 +182,15 @@ std::optional<TensorValue> Elaborator::to_tensor(const Value &value, Span span, 
     const Type type{{ElementKind::boolean, {}, {}}, {}};
     return make(context.frame->builder().constant(ir_type(type), *condition ? 1 : 0), type, context);
   }
-  if (value.is<BatchValue>()) {
+  if (counts_examples(value)) {
     const Type type{{ElementKind::i32, {}, {}}, {}};
     return make(count_node(batch_dim, ir_type(type), context), type, context);
   }
   if (const auto *items = value.get<ListValue>()) return list_tensor(*items, span, context, literal);
   if (const auto *slot = value.get<SlotValue>()) return read_slot(slot->slot, context);
   if (const auto *source = value.get<SourceValue>()) return read_source(*source, span, context);
-  report(K::not_a_tensor, span, context, describe(value));
+  Diagnostic &diagnostic = report(K::not_a_tensor, span, context, describe(value));
+  if (value.is<TupleValue>()) diagnostic.note("`a, b = …` takes a tuple apart");
   return std::nullopt;
 }
 

@@ -40,7 +40,7 @@ std::optional<Element> Elaborator::declared_element(const TypeExpr &type, const 
 
 std::optional<Dim> Elaborator::dimension(const Expr &expr, const Context &context) {
   const Value value = evaluate(expr, context);
-  if (value.is<BatchValue>()) return batch_dim;
+  if (counts_examples(value)) return batch_dim;
   const auto whole = as_integer(value, "a dimension", expr.span, context);
   if (!whole) return std::nullopt;
   if (*whole < 1) {

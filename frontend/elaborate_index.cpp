@@ -14,7 +14,7 @@ std::optional<Elaborator::IndexRange> Elaborator::index_range(const IndexBinder 
   if (!binder.range) return range;
   const Value low = evaluate(*binder.range->low, context), high = evaluate(*binder.range->high, context);
   const auto from = as_integer(low, "an index's first value", binder.range->low->span, context);
-  if (from && high.is<BatchValue>()) return range_of_examples(std::move(range), *from, binder, context);
+  if (from && counts_examples(high)) return range_of_examples(std::move(range), *from, binder, context);
   const auto to = as_integer(high, "an index's range", binder.range->high->span, context);
   if (!from || !to) return std::nullopt;
   if (*from < 0 || *to <= *from) {

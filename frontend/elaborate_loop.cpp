@@ -1,6 +1,7 @@
 // Loops. Over a list they are unrolled. Over a tensor or a range they are rolled where the body is the same for every turn: it is elaborated once, in a frame of
 // its own, with the names that it binds again as inputs, and becomes a `scan`. A body that needs the turn's number when compiling, or a carried name that changes
-// its type, is unrolled after all: the attempt leaves nothing behind. Which way is taken changes no result.
+// its type, is unrolled after all: the attempt leaves nothing behind. Which way is taken changes no result. Carried names keep their type, except in turns that
+// are over layers with shapes of their own: `for layer in layers { x = layer(x) }`, or `x = layers[i](x)`.
 
 #include "frontend/limits.h"
 #include "frontend/loop_sequence.h"
@@ -124,7 +125,8 @@ Value Elaborator::unrolled_loop(const ForExpr &form, const Sequence &sequence, S
   int last_ordinal = before.ordinal;
   for (size_t turn = 0; turn < turns->size(); ++turn) {
     Scope scope(*context.scope);
-    scope.loop = true;
+    scope.loop = !sequence.is_list;
+    if (!sequence.tensor) scope.parts_taken = parts_taken_;
     scope.locals[form.variable.name] = {(*turns)[turn], form.variable.span};
     Context inside = context;
     inside.scope = &scope;

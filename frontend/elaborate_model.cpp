@@ -207,6 +207,9 @@ Value Elaborator::member(const Value &base, const Identifier &name, const Contex
   } else if (const auto *source = base.get<SourceValue>()) {
     if (std::optional<Value> found = source_member(*source, name, context)) return *found;
     known = {"size", "names", "length"};
+  } else if (const auto *items = base.get<ListValue>()) {
+    if (name.name == "size") return {NumberValue{Number(static_cast<int64_t>(items->items->size()))}};
+    known = {"size"};
   }
   Diagnostic &diagnostic = report(K::unknown_member, name.span, context, describe(base), name.name);
   if (const std::string near = nearest_name(name.name, known); !near.empty())

@@ -3,6 +3,8 @@
 #include "frontend/builtin.h"
 #include "frontend/elaborator.h"
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <numbers>
 
@@ -18,6 +20,29 @@ struct StepName {
 };
 constexpr StepName step_names[] = {
     {"step", ir::InputKind::step}, {"steps", ir::InputKind::total_steps}, {"epoch", ir::InputKind::epoch}};
+
+/// Words of other languages, and what says the same here.
+struct ForeignWord {
+  const char *word, *here;
+};
+constexpr ForeignWord foreign_words[] = {
+    {"True", "it is `true`"},
+    {"False", "it is `false`"},
+    {"len", "a list has `.size`; a tensor's extents are in its type, where a name such as `n` in `x: real[n]` is a number"},
+    {"clamp", "`max(low, min(high, x))`"},
+    {"clip", "`max(low, min(high, x))`"},
+    {"pow", "a power is `a ^ b`"},
+    {"dot", "a product is `a @ b`"},
+    {"matmul", "a product is `a @ b`"},
+    {"einsum", "write it with indices, as in `y[i] = sum[j] w[i, j] * x[j]`"},
+    {"norm", "`sqrt(x @ x)`"},
+    {"var", "`mean((x - mean(x))^2)`"},
+    {"std", "`sqrt(mean((x - mean(x))^2))`"},
+    {"cumsum", "a loop collects it: `for v in x { total = total + v; yield total }`"},
+    {"all", "`sum(c) == n` of conditions `c: bool[n]`"},
+    {"any", "`sum(c) > 0` of conditions `c: bool[n]`"},
+    {"argsort", "it is `order(x)`"},
+};
 
 const char *kind_of(const Declaration &declaration) {
   constexpr const char *kinds[] = {"a `let`", "a function", "a model", "a `data` block", "an optimizer", "a `train` block"};
@@ -45,13 +70,20 @@ Value Elaborator::name_value(const std::string &name, Span span, const Context &
     }
     if (const auto *function = std::get_if<const Function *>(&*found)) return {FunctionValue{*function, where, {}}};
     if (const auto *model = std::get_if<const Model *>(&*found)) return {ModelValue{*model, where}};
-    report(K::not_a_value, span, context, name, kind_of(*found));
+    Diagnostic &diagnostic = report(K::not_a_value, span, context, name, kind_of(*found));
+    if (std::holds_alternative<const Data *>(*found))
+      diagnostic.note(fmt::format(
+          "the clause `data {0}` brings its fields into scope by their names; `data {0} as {0}` as `{0}.field`", name));
     return {};
   }
   if (const Builtin *builtin = find_builtin(name)) return {BuiltinValue{builtin}};
   if (std::optional<Value> special = special_name(name, context)) return *special;
   Diagnostic &diagnostic = report(K::unknown_name, span, context, name);
-  if (const std::string near = nearest_name(name, names_in_reach(context)); !near.empty())
+  const auto foreign = std::find_if(std::begin(foreign_words), std::end(foreign_words),
+                                    [&](const ForeignWord &entry) { return name == entry.word; });
+  if (foreign != std::end(foreign_words))
+    diagnostic.note(foreign->here);
+  else if (const std::string near = nearest_name(name, names_in_reach(context)); !near.empty())
     diagnostic.note(fmt::format("did you mean `{}`?", near));
   return {};
 }

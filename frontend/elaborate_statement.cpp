@@ -82,10 +82,15 @@ void Elaborator::bind(const Identifier &name, Value value, const Context &contex
       found->second.value = std::move(value);
       return;
     }
-    in_loop = in_loop || scope->loop;
+    in_loop = in_loop || keeps_types(*scope);
   }
   record_binding(name, value);
   context.scope->locals[name.name] = {std::move(value), name.span};
+}
+
+/// False for turns over layers with shapes of their own: over a list, or over the numbers by which they are taken from one.
+bool Elaborator::keeps_types(const Scope &scope) const {
+  return scope.loop && !(scope.parts_taken && *scope.parts_taken < parts_taken_);
 }
 
 bool Elaborator::carry(Value &value, const Local &local, const Identifier &name, const Context &context) {

@@ -48,7 +48,10 @@ Value Elaborator::subscript_list(const ListValue &items, const Subscript &sub, c
   StaticSubscript taken;
   if (sub.kind == Subscript::Kind::at) {
     const auto number = as_number(at, "the subscript of a list", sub.span, context);
-    return number && static_index(sub, *number, extent, taken, base, context) ? (*items.items)[taken.start] : Value{};
+    if (!number || !static_index(sub, *number, extent, taken, base, context)) return {};
+    const Value &item = (*items.items)[taken.start];
+    if (item.is<InstanceValue>() || item.is<FunctionValue>()) ++parts_taken_;
+    return item;
   }
   if (!static_slice(sub, extent, taken, true, base, context)) return {};
   std::vector<Value> some;

@@ -117,6 +117,8 @@ public:
   Type evaluate_type(const TypeExpr &, const Context &, bool *ok); // one tensor's type, all dimensions known
   /// A value as a tensor in the context's frame: numbers, bools, lists of numbers, slots, sources become nodes. Reports what has no such form (poison).
   std::optional<TensorValue> as_tensor(const Value &, Span, const Context &);
+  /// Numbers take the kind `literal` where they can, lists of them too.
+  std::optional<TensorValue> to_tensor(const Value &, Span, const Context &, ElementKind literal);
   /// The tensor converted to `type`, shapes equal (a scalar is not stretched). Reports a mismatch as `what` ("the result of `f`") at `span`.
   std::optional<TensorValue> convert_to(const Value &, const Type &, const std::string &what, Span, const Context &);
   std::optional<Number> as_number(const Value &, const std::string &what, Span, const Context &);
@@ -281,6 +283,7 @@ private:
   void record_binding(const Identifier &, const Value &);
   Value row_of(const TensorValue &, int64_t row, const Context &);
   Value stack_values(const std::vector<Value> &, Span, const Context &);
+  bool keeps_types(const Scope &) const;
   bool carry(Value &, const Local &, const Identifier &, const Context &);
 
   // Operators (elaborate_operator.cpp).
@@ -306,7 +309,6 @@ private:
   TensorValue widen(const TensorValue &, ElementKind, const Context &);
   std::optional<TensorValue> broadcast_to(const TensorValue &, const std::vector<Dim> &, const Context &);
   std::optional<TensorValue> list_tensor(const ListValue &, Span, const Context &, ElementKind);
-  std::optional<TensorValue> to_tensor(const Value &, Span, const Context &, ElementKind literal);
   /// Equal shapes, a scalar with anything, or one that lacks leading axes: both at the larger shape.
   bool align(TensorValue &, Span, TensorValue &, Span, Span op, const std::string &what, const Context &);
   void label_type(Diagnostic &, Span, const Type &) const;
@@ -460,6 +462,7 @@ private:
   std::vector<IndexedAxis> indexed_axes_; // whose bounds are to be proven once their indices have ranges
   int depth_ = 0;
   size_t steps_ = 0;
+  size_t parts_taken_ = 0; // how often a model or function was taken from a list by its number
   bool limit_reported_ = false;
   size_t whole_reads_ = 0;        // how often data have become constants of a graph
   bool speculative_ = false;      // elaborating with made-up extents

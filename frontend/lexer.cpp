@@ -151,6 +151,7 @@ private:
     case TokenKind::close_bracket:
     case TokenKind::close_brace:
     case TokenKind::prime:
+    case TokenKind::dot_star:
     case TokenKind::invalid:
     case TokenKind::kw_true:
     case TokenKind::kw_false: return true;

@@ -4,6 +4,7 @@
 #include "frontend/value.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -35,7 +36,10 @@ struct Scope {
   const FileScope *file = nullptr;
   InstanceValue self; // of a model's function
   bool barrier = false;
-  bool loop = false; // a turn of a loop: locals of the blocks around that it binds again keep their type
+  /// A turn of a loop, not of one over a list: locals of the blocks around that it binds again keep their type ...
+  bool loop = false;
+  /// ... unless, unrolled over a range, it takes models from a list: Elaborator::parts_taken_ before it.
+  std::optional<size_t> parts_taken;
   std::map<std::string, Local> locals;
 
   explicit Scope(const FileScope *file, InstanceValue self = {}) : file(file), self(std::move(self)) {}

@@ -1,5 +1,7 @@
 #include "frontend/value.h"
 
+#include "frontend/builtin.h"
+
 #include <fmt/format.h>
 
 namespace nnc::frontend {
@@ -43,8 +45,13 @@ Value value_of(const Dim &dim) {
   return {NumberValue{Number(dim.value), dim.name}};
 }
 
+bool counts_examples(const Value &value) {
+  const auto *function = value.get<BuiltinValue>();
+  return value.is<BatchValue>() || (function && std::string_view(function->builtin->name) == "batch");
+}
+
 std::optional<Dim> dim_of(const Value &value) {
-  if (value.is<BatchValue>()) return batch_dim;
+  if (counts_examples(value)) return batch_dim;
   const auto *number = value.get<NumberValue>();
   const auto whole = number ? number->number.integer() : std::nullopt;
   return whole ? std::optional(Dim{*whole, number->name}) : std::nullopt;

@@ -144,6 +144,9 @@ struct Value {
 Value value_of(const Dim &);
 std::optional<Dim> dim_of(const Value &);
 
+/// `batch`, as a dimension or a number: also the function of that name where it is not called.
+bool counts_examples(const Value &);
+
 Value tuple(std::vector<Value>);
 Value list(std::vector<Value>);
 

@@ -34,3 +34,24 @@ TEST_CASE("a declared adjoint is reported, not failed", "[gradients]") {
   CHECK(lines_with(outcome.out, "through `adjoint bit`") == 1);
   CHECK(lines_with(outcome.out, "WRONG") == 0);
 }
+
+TEST_CASE("a cost that sets in with the step is differentiated at the first", "[gradients]") {
+  TemporaryFolder folder;
+  write_text(folder / "model.nn", R"(
+model Net {
+  param w: real = 0.5
+  fn (x: real) -> real = w * x
+}
+data pairs { x: real = [1, 2, 3] }
+train {
+  net      = Net()
+  data     pairs
+  minimize min(1, step / 10) * net(x)^2
+  using    sgd(rate = 0.1)
+}
+)");
+  const Outcome outcome = run_command({NNC_BINARY, "check", "--gradients", folder / "model.nn"}, folder, 60);
+  INFO(outcome.out << outcome.error);
+  CHECK(outcome.code == 0);
+  CHECK(lines_with(outcome.out, " 0.00e+00 ") == 0);
+}
