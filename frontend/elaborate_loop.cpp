@@ -16,6 +16,12 @@ namespace {
 /// Up to this many turns a loop is unrolled: turns then share kernels.
 constexpr int64_t most_unrolled = 4;
 
+/// Whether a body with this error could do as a loop that is unrolled, where its number and what it carries are known in each turn.
+bool asks_to_unroll(K kind) {
+  return kind == K::not_compile_time || kind == K::condition_not_known || kind == K::compile_time_argument ||
+         kind == K::gradient_through_loop;
+}
+
 int32_t turn_hash(int32_t outer, size_t turn) {
   return static_cast<int32_t>(static_cast<uint32_t>(outer) * turn_hash_factor + static_cast<uint32_t>(turn) + 1u);
 }
@@ -96,7 +102,13 @@ Value Elaborator::evaluate_for(const ForExpr &form, Span span, const Context &co
   if (sequence->is_list || sequence->count <= most_unrolled) return unrolled_loop(form, *sequence, span, context);
   const Diagnostics before = diagnostics_;
   if (std::optional<Value> value = rolled_loop(form, *sequence, span, context)) return *value;
-  if (sequence->count > max_turns || limit_reported_) return {}; // what the attempt reported stays
+  if (limit_reported_) return {};
+  if (sequence->count > max_turns) { // what the attempt reported stays
+    const std::vector<Diagnostic> &all = diagnostics_.all();
+    if (std::any_of(all.begin() + before.all().size(), all.end(), [](const Diagnostic &found) { return asks_to_unroll(found.kind); }))
+      turns_of(*sequence, context);
+    return {};
+  }
   diagnostics_ = before;
   return unrolled_loop(form, *sequence, span, context);
 }

@@ -81,10 +81,50 @@ private:
     return b_.unary(Op::sin, like);
   }
 
+  /// A loop in the graph of `b`: x goes from turn to turn, and a sum; the rows are made of `other`, which is also the same in every turn. One of its
+  /// results; `within`: with another loop in its body.
+  NodeId loop(Builder &b, NodeId x, NodeId other, bool within) {
+    const int64_t turns = 2 + static_cast<int64_t>(pick(3));
+    const Type type = b.type(x), scalar{real_, {}};
+    Shape all = type.dims;
+    all.insert(all.begin(), {turns, false});
+    const NodeId rows = b.mul(b.broadcast_leading(other, {{turns, false}}), b.convert(b.iota(all, 0), real_));
+    Function body;
+    body.name = "turn";
+    Builder in(body);
+    auto argument = [&](const Type &of) {
+      return in.input({InputKind::argument, static_cast<int>(body.inputs.size()), "", no_node}, of);
+    };
+    auto summed = [&](NodeId y) {
+      std::vector<int64_t> axes;
+      for (int axis = 0; axis < in.type(y).rank(); ++axis) axes.push_back(axis);
+      return axes.empty() ? y : in.reduce(ReduceKind::add, y, axes);
+    };
+    const NodeId s = argument(type), total = argument(scalar), row = argument(type), same = argument(type);
+    NodeId next = in.unary(Op::tanh, pick(2) ? in.add(in.mul(s, row), same) : in.sub(row, s));
+    if (pick(2)) next = in.sub(next, in.broadcast_leading(in.unary(Op::sin, summed(next)), type.dims));
+    if (within) next = in.add(next, in.unary(Op::tanh, summed_to(in, loop(in, next, row, false), type)));
+    add_result(in, next), add_result(in, in.add(total, summed(in.mul(next, row))));
+    add_result(in, pick(2) ? in.mul(next, same) : in.unary(Op::sin, row));
+    const NodeId zero = b.constant(scalar, 0.0);
+    const NodeId scan = b.add_node(Op::scan, {x, zero, rows, other},
+                                   ScanAttributes{turns, 2, 1, pick(2) == 1, std::make_shared<const Function>(std::move(body))});
+    return b.add_node(Op::part, {scan}, PartAttributes{static_cast<int64_t>(pick(3))});
+  }
+  static void add_result(Builder &b, NodeId node) {
+    b.output({OutputKind::result, static_cast<int>(b.function().outputs.size()), "", node});
+  }
+  /// The sum of all elements, as a tensor of the type.
+  static NodeId summed_to(Builder &b, NodeId y, const Type &type) {
+    std::vector<int64_t> axes;
+    for (int axis = 0; axis < b.type(y).rank(); ++axis) axes.push_back(axis);
+    return b.broadcast_leading(axes.empty() ? y : b.reduce(ReduceKind::add, y, axes), type.dims);
+  }
+
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
-    switch (pick(20)) {
+    switch (pick(21)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
     case 2: return keep(b_.add(x, fitted(x)));
@@ -179,6 +219,7 @@ private:
       }
       return keep(b_.pad(x, before, after, between));
     }
+    case 19: return keep(loop(b_, x, b_.mul(fitted(x), b_.like(x, 0.5)), pick(2)));
     case 18: return rank == 0 ? void() : keep(b_.convert(b_.unary(Op::order, x), real_));
     default: {
       if (rank == 0 || shape(x).back().batch) return;

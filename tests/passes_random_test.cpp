@@ -49,7 +49,6 @@ public:
   }
 
 private:
-  bool in_loop;
 
   NodeId argument(Type type) {
     return b.input({InputKind::argument, static_cast<int>(b.function().inputs.size()), "x", no_node}, std::move(type));
