@@ -34,10 +34,12 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
   std::vector<llvm::Type *> types(columns, i64);
   types[function] = pointer;
   row_ = llvm::StructType::get(context, types);
-  share_ = llvm::StructType::get(context, {pointer, pointer, i64, i64, i64});
+  share_ = llvm::StructType::get(context, {pointer, pointer, i64, i64, i64, i64});
   // Where a loop begins, each kernel of the turn before may have been shared.
-  std::vector<int64_t> shared_from, loop_from(calls.size(), never);
+  std::vector<int64_t> shared_from, loop_from(calls.size(), never), begins_loop(calls.size(), 0);
   for (const KernelCall &call : calls) shared_from.push_back(least_examples(call.sharing, target.least_shared_work));
+  for (const TurnLoop &loop : entry.loops)
+    if (loop.first < loop.last) begins_loop[loop.first] = 1;
   for (const TurnLoop &loop : entry.loops)
     for (int kernel = loop.first; kernel < loop.last; ++kernel)
       loop_from[loop.first] = std::min(loop_from[loop.first], shared_from[kernel]);
@@ -50,8 +52,8 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
     kernel_ = functions_.back()->getFunctionType();
     std::vector<llvm::Constant *> row = {functions_.back()};
     const Size &size = sharing.extent;
-    for (int64_t value : {static_cast<int64_t>(first_place), int64_t{entry.kernels[kernel].barrier_before}, from, loop_from[kernel], size.c[0],
-                          size.c[1], size.c[2], sharing.granule})
+    for (int64_t value : {static_cast<int64_t>(first_place), int64_t{entry.kernels[kernel].barrier_before}, from,
+                          begins_loop[kernel], loop_from[kernel], size.c[0], size.c[1], size.c[2], sharing.granule})
       row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
     rows_.push_back(llvm::ConstantStruct::get(row_, row));
     first_place += calls[kernel].buffers.size() + calls[kernel].paths.size();
@@ -98,7 +100,12 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
       set(last, bound(b.CreateAdd(team.thread, b.getInt64(1))));
     });
     Value *is_due_now = b.CreateOr(b.CreateLoad(b.getInt1Ty(), due), b.CreateICmpNE(column(is_due), b.getInt64(0)));
-    Value *had_part = b.CreateOr(b.CreateLoad(b.getInt1Ty(), others), b.CreateICmpSGE(team.examples, column(loop_from)));
+    // Whoever had a part before a loop is met in front of it, once for all turns.
+    Value *before = b.CreateLoad(b.getInt1Ty(), others);
+    Value *enter = b.CreateAnd(before, b.CreateICmpNE(column(begins), b.getInt64(0)));
+    set(enters, b.CreateZExt(b.CreateAnd(enter, is_team), b.getInt64Ty()));
+    Value *had_part = b.CreateAnd(before, b.CreateNot(enter));
+    had_part = b.CreateOr(had_part, b.CreateICmpSGE(team.examples, column(loop_from)));
     Value *meet = b.CreateAnd(is_due_now, b.CreateOr(had_part, is_shared));
     set(meets, b.CreateZExt(b.CreateAnd(meet, is_team), b.getInt64Ty()));
     b.CreateStore(b.CreateAnd(is_due_now, b.CreateNot(meet)), due);
@@ -110,38 +117,44 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
 static constexpr size_t longest_unrolled = 32;
 
 void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, Value *turn, bool is_alone) const {
-  auto call = [&](Value *kernel, llvm::Function *known) {
+  auto get = [&](Value *kernel, Field field) -> Value * {
     Value *share = b.CreateInBoundsGEP(share_, list_, kernel);
-    auto get = [&](Field field) -> Value * {
-      return b.CreateLoad(share_->getElementType(field), b.CreateStructGEP(share_, share, field));
-    };
-    if (!is_alone) emit_when(b, b.CreateICmpNE(get(meets), b.getInt64(0)), [&] { b.CreateCall(team.meet, {team.handle}); });
-    Value *from = get(first), *to = get(last);
-    emit_when(b, b.CreateICmpSLT(from, to),
-              [&] { b.CreateCall(kernel_, known ? known : get(code), {team.call, get(place), team.examples, turn, from, to}); });
+    return b.CreateLoad(share_->getElementType(field), b.CreateStructGEP(share_, share, field));
+  };
+  auto meet = [&](Value *kernel, Field field) {
+    if (is_alone) return;
+    emit_when(b, b.CreateICmpNE(get(kernel, field), b.getInt64(0)), [&] { b.CreateCall(team.meet, {team.handle}); });
+  };
+  auto call = [&](Value *kernel, llvm::Function *known) {
+    meet(kernel, meets);
+    Value *from = get(kernel, first), *to = get(kernel, last);
+    emit_when(b, b.CreateICmpSLT(from, to), [&] {
+      b.CreateCall(kernel_, known ? known : get(kernel, code), {team.call, get(kernel, place), team.examples, turn, from, to});
+    });
   };
   auto stretch = [&](int from, int to) {
     if (to - from > static_cast<int>(longest_unrolled))
       return emit_each(b, to - from, [&](Value *number) { call(b.CreateAdd(number, b.getInt64(from)), nullptr); });
     for (int kernel = from; kernel < to; ++kernel) call(b.getInt64(kernel), functions_[kernel]);
   };
-  run(b, places, stretch, 0, static_cast<int>(functions_.size()), -1);
+  auto enter = [&](int kernel) { meet(b.getInt64(kernel), enters); };
+  run(b, places, {stretch, enter}, 0, static_cast<int>(functions_.size()), -1);
 }
 
 /// The kernels [first, last): stretches of them, and loops.
-void Shares::run(llvm::IRBuilder<> &b, const Places &places, const std::function<void(int, int)> &stretch, int first, int last,
-                 int around) const {
+void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Actions &actions, int first, int last, int around) const {
   int from = first;
   auto flush = [&](int to) {
-    if (from < to) stretch(from, to);
+    if (from < to) actions.stretch(from, to);
   };
   walk_kernels(
       entry_, first, last, around, [](int) {},
       [&](int number) {
         const TurnLoop &loop = entry_.loops[number];
         flush(loop.first);
+        if (around < 0 || entry_.loops[around].first < loop.first) actions.enter(loop.first);
         emit_each(b, static_cast<uint64_t>(loop.turns), [&](Value *) {
-          run(b, places, stretch, loop.first, loop.last, number);
+          run(b, places, actions, loop.first, loop.last, number);
           places.move(b, number, 1);
         });
         places.move(b, number, -loop.turns);

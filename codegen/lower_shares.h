@@ -29,10 +29,15 @@ public:
   void run(llvm::IRBuilder<> &, const Places &, const Team &, llvm::Value *turn, bool is_alone) const;
 
 private:
-  enum Column { function, places, is_due, shared_from, loop_from, extent, granule = extent + 3, columns }; // of the table
-  enum Field { code, place, first, last, meets };                                               // of the list
+  enum Column { function, places, is_due, shared_from, begins, loop_from, extent, granule = extent + 3, columns }; // of the table
+  enum Field { code, place, first, last, meets, enters };                                                          // of the list
 
-  void run(llvm::IRBuilder<> &, const Places &, const std::function<void(int from, int to)> &stretch, int first, int last, int around) const;
+  /// What `run` does with kernels [from, to) without loops, and before the loop that begins with a kernel.
+  struct Actions {
+    std::function<void(int from, int to)> stretch;
+    std::function<void(int kernel)> enter;
+  };
+  void run(llvm::IRBuilder<> &, const Places &, const Actions &, int first, int last, int around) const;
 
   llvm::Module &module_;
   const Entry &entry_;

@@ -99,7 +99,8 @@ public:
       if (group.kind == GroupKind::loop)
         add_loop(units, function, memory, group);
       else
-        for (Kernel &kernel : build_kernels(function, memory, layout_, group, outputs)) units.push_back({std::move(kernel), -1, {}, {}});
+        for (Kernel &kernel : build_kernels(function, memory, layout_, group, outputs))
+          units.push_back({std::move(kernel), -1, {}, {}});
     }
     return units;
   }
@@ -141,7 +142,8 @@ private:
         continue;
       }
       const ir::Type &type = function.type(operand);
-      if (results[i] < 0) results[i] = add({Space::arena, 0, 0, type.elem, element_count(type.dims), fmt::format("carried {}", i)});
+      if (results[i] < 0)
+        results[i] = add({Space::arena, 0, 0, type.elem, element_count(type.dims), fmt::format("carried {}", i)});
       units.push_back({build_copy(function, memory, layout_, operand, results[i]), -1, {}, {}});
       arguments.push_back({results[i], 0, row_major_strides(type.dims), -1});
       loop.carried.insert(results[i]);

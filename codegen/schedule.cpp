@@ -9,7 +9,9 @@
 
 namespace nnc::codegen {
 
-static BufferId root_of(const std::vector<Buffer> &buffers, BufferId id) { return buffers[id].whole < 0 ? id : buffers[id].whole; }
+static BufferId root_of(const std::vector<Buffer> &buffers, BufferId id) {
+  return buffers[id].whole < 0 ? id : buffers[id].whole;
+}
 
 Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   Traffic traffic;
@@ -48,7 +50,9 @@ void for_each_kernel(std::vector<Unit> &units, const std::function<void(Kernel &
 /// Kernels without code, and loops without kernels, go.
 void drop_empty(std::vector<Unit> &units) {
   for (Unit &unit : units) drop_empty(unit.body);
-  std::erase_if(units, [](const Unit &unit) { return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering : unit.body.empty(); });
+  std::erase_if(units, [](const Unit &unit) {
+    return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering : unit.body.empty();
+  });
 }
 
 size_t count_values(std::vector<Unit> &units) {
@@ -64,7 +68,8 @@ void keep_used(Kernel &kernel, const std::set<BufferId> &loaded, const std::vect
   std::vector<bool> used(kernel.values.size(), false);
   auto lives = [&](const Instruction &value) {
     if (value.code == Code::store_add) return true;
-    return value.code == Code::store && (buffers[value.access.buffer].space != Space::arena || loaded.count(root_of(buffers, value.access.buffer)));
+    return value.code == Code::store &&
+           (buffers[value.access.buffer].space != Space::arena || loaded.count(root_of(buffers, value.access.buffer)));
   };
   for (size_t id = kernel.values.size(); id-- > 0;) {
     const Instruction &value = kernel.values[id];
@@ -215,9 +220,9 @@ std::vector<Unit> ordered(std::vector<Unit> units, const std::set<BufferId> &car
       std::vector<int> readers;
       for (int other : readers_of[thing(buffer)])
         if (other != static_cast<int>(unit)) readers.push_back(other);
-      bool free = units[unit].loop < 0 && in_place(units[unit].kernel, buffer, is_same) &&
-                  std::none_of(readers.begin(), readers.end(),
-                               [&](int reader) { return order.depends(reader, static_cast<int>(unit)); });
+      bool free =
+          units[unit].loop < 0 && in_place(units[unit].kernel, buffer, is_same) &&
+          std::none_of(readers.begin(), readers.end(), [&](int reader) { return order.depends(reader, static_cast<int>(unit)); });
       if (free) {
         for (int reader : readers) order.add(reader, static_cast<int>(unit));
         continue;
@@ -288,7 +293,8 @@ void place_barriers(Entry &entry) {
   for (int number = 0; number < static_cast<int>(entry.kernels.size()); ++number) {
     Kernel &kernel = entry.kernels[number];
     Traffic traffic = traffic_of(kernel, entry.buffers);
-    kernel.barrier_before = begins.contains(number) || meet(traffic.reads, writes) || meet(traffic.writes, writes) || meet(traffic.writes, reads);
+    kernel.barrier_before =
+        begins.contains(number) || meet(traffic.reads, writes) || meet(traffic.writes, writes) || meet(traffic.writes, reads);
     if (kernel.barrier_before) reads.clear(), writes.clear();
     reads.insert(traffic.reads.begin(), traffic.reads.end());
     writes.insert(traffic.writes.begin(), traffic.writes.end());

@@ -48,6 +48,14 @@ int64_t operations(const codegen::Kernel &kernel, int64_t batch) {
   return count * points(kernel.axes, batch);
 }
 
+/// How often a kernel runs in a step: the product of the turns of the loops around it.
+double turns(const codegen::Entry &entry, int kernel) {
+  double product = 1;
+  for (const codegen::TurnLoop &loop : entry.loops)
+    if (loop.first <= kernel && kernel < loop.last) product *= static_cast<double>(loop.turns);
+  return product;
+}
+
 /// Line by line what lives in memory, largest first kinds apart.
 void print_memory(const frontend::Program &program, const Kernels &kernels) {
   int64_t bytes[3] = {}, counts[3] = {};
@@ -82,18 +90,20 @@ int check_model(const CompileOptions &options) {
     return 0;
   }
   Kernels kernels = compile_program(compilation, *program);
-  int64_t parameters = 0, work = 0;
+  int64_t parameters = 0;
+  double work = 0;
   size_t count = 0;
   for (const frontend::Tensor &tensor : program->tensors)
     if (tensor.kind == frontend::TensorKind::parameter) parameters += elements(tensor.type);
   for (const codegen::Entry &entry : kernels.unit.entries)
     if (entry.name == "train") {
       count = entry.kernels.size();
-      for (const codegen::Kernel &kernel : entry.kernels) work += operations(kernel, program->batch);
+      for (size_t kernel = 0; kernel < count; ++kernel)
+        work += static_cast<double>(operations(entry.kernels[kernel], program->batch)) * turns(entry, static_cast<int>(kernel));
     }
   fmt::print("{}: no errors\n", options.file);
   fmt::print("  {:<18}{:>14}\n", "parameters", grouped(parameters));
-  fmt::print("  {:<18}{:>14} in {} kernels\n", "operations a step", grouped(work), count);
+  fmt::print("  {:<18}{:>14} in {} kernels\n", "operations a step", grouped(static_cast<int64_t>(std::min(work, 9e18))), count);
   fmt::print("memory\n");
   print_memory(*program, kernels);
   return 0;

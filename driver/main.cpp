@@ -29,6 +29,7 @@ void add_compile_options(CLI::App &app, CompileOptions &options) {
          "another value for a `let`")
       ->type_name("NAME=VALUE")
       ->expected(1)
+      ->allow_extra_args(false) // `-D n=3 model.nn`
       ->take_all();
   app.add_option("--train", options.train, "the train block, where the file has several")->type_name("NAME");
   app.add_option("--real", options.real, "the type `real`")

@@ -1,4 +1,4 @@
-// Reductions of a vector, derivatives, draws, sums across the mini-batch; and what is not supported yet.
+// Reductions of a vector, derivatives, draws, sums across the mini-batch.
 
 #include "frontend/builtin.h"
 

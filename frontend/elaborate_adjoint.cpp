@@ -34,17 +34,18 @@ bool is_real(const TensorValue &value) { return value.type.element.kind == Eleme
 
 /// `results` (real, of the context's frame), with `adjoint` for their derivative with respect to `others`: values as before.
 std::vector<TensorValue> Elaborator::with_adjoint(const std::vector<TensorValue> &results, const std::vector<NodeId> &others,
-                                                  ir::Function adjoint, const Context &context) {
+                                                  ir::Function adjoint, bool is_declared, const Context &context) {
   ir::Builder &builder = context.frame->builder();
   std::vector<NodeId> operands;
   for (const TensorValue &result : results) operands.push_back(context.frame->use(result));
   operands.insert(operands.end(), others.begin(), others.end());
-  const NodeId node = builder.add_node(
-      ir::Op::custom, std::move(operands),
-      ir::CustomAttributes{static_cast<int64_t>(results.size()), std::make_shared<const ir::Function>(std::move(adjoint))});
+  const NodeId node = builder.add_node(ir::Op::custom, std::move(operands),
+                                       ir::CustomAttributes{static_cast<int64_t>(results.size()), is_declared,
+                                                            std::make_shared<const ir::Function>(std::move(adjoint))});
   std::vector<TensorValue> made;
   for (const TensorValue &result : results)
-    made.push_back(make(builder.add_node(ir::Op::part, {node}, ir::PartAttributes{static_cast<int64_t>(made.size())}), result.type, context));
+    made.push_back(make(builder.add_node(ir::Op::part, {node}, ir::PartAttributes{static_cast<int64_t>(made.size())}),
+                        result.type, context));
   return made;
 }
 
@@ -80,26 +81,31 @@ Value Elaborator::declared_adjoint(const FunctionValue &function, const Function
   };
   std::vector<EvaluatedArgument> call_arguments;
   for (const Value &value : arguments)
-    call_arguments.push_back({"", map_leaves(value, [&](const Value &leaf) -> Value {
-                                const auto *tensor = leaf.get<TensorValue>();
-                                if (!tensor) return leaf;
-                                const TensorValue here = input(*tensor);
-                                if (is_real(here)) wanted.push_back(here.type), number.push_back(given.size());
-                                given.push_back(context.frame->use(*tensor)), inside.push_back(here.node);
-                                return {here};
-                              }),
+    call_arguments.push_back({"",
+                              map_leaves(value,
+                                         [&](const Value &leaf) -> Value {
+                                           const auto *tensor = leaf.get<TensorValue>();
+                                           if (!tensor) return leaf;
+                                           const TensorValue here = input(*tensor);
+                                           if (is_real(here)) wanted.push_back(here.type), number.push_back(given.size());
+                                           given.push_back(context.frame->use(*tensor)), inside.push_back(here.node);
+                                           return {here};
+                                         }),
                               span});
   std::vector<NodeId> gradients;
-  call_arguments.push_back({"", map_leaves(result, [&](const Value &leaf) -> Value {
-                              const TensorValue here = input(*leaf.get<TensorValue>());
-                              gradients.push_back(here.node);
-                              return {here};
-                            }),
+  call_arguments.push_back({"",
+                            map_leaves(result,
+                                       [&](const Value &leaf) -> Value {
+                                         const TensorValue here = input(*leaf.get<TensorValue>());
+                                         gradients.push_back(here.node);
+                                         return {here};
+                                       }),
                             span});
   Context within = context;
   within.frame = &inner;
   within.instance_path = nullptr;
-  const Value made = call_function({&adjoint, function.scope, function.self}, std::move(call_arguments), adjoint.name.span, within, name);
+  const Value made =
+      call_function({&adjoint, function.scope, function.self}, std::move(call_arguments), adjoint.name.span, within, name);
   if (made.poison()) return {};
   std::vector<Value> parts;
   for_each_leaf(made, [&](const Value &leaf) { parts.push_back(leaf); });
@@ -110,7 +116,8 @@ Value Elaborator::declared_adjoint(const FunctionValue &function, const Function
   }
   std::vector<ir::Output> outputs;
   for (size_t i = 0; i < parts.size(); ++i) {
-    const auto gradient = convert_to(parts[i], wanted[i], fmt::format("gradient {} of `adjoint {}`", i + 1, name), adjoint.name.span, within);
+    const auto gradient =
+        convert_to(parts[i], wanted[i], fmt::format("gradient {} of `adjoint {}`", i + 1, name), adjoint.name.span, within);
     if (!gradient) return {};
     outputs.push_back({ir::OutputKind::result, static_cast<int>(number[i]), "", inner.use(*gradient)});
   }
@@ -131,7 +138,7 @@ Value Elaborator::declared_adjoint(const FunctionValue &function, const Function
   const std::vector<NodeId> nodes = ir::inline_function(builder, graph, values);
   for (size_t i = 0; i < nodes.size(); ++i) builder.output({ir::OutputKind::result, outputs[i].slot, "", nodes[i]});
 
-  const std::vector<TensorValue> with = with_adjoint(results, others, std::move(function_made), context);
+  const std::vector<TensorValue> with = with_adjoint(results, others, std::move(function_made), true, context);
   size_t next = 0;
   return map_leaves(result, [&](const Value &) -> Value { return {with[next++]}; });
 }
@@ -141,7 +148,8 @@ bool Elaborator::is_checkpoint(const Expr &expr, const Context &context) const {
   const auto *pipe = std::get_if<PipeExpr>(&expr.form);
   const Expr *callee = call ? call->callee.get() : pipe ? pipe->stage.callee.get() : nullptr;
   const auto *name = callee ? std::get_if<NameExpr>(&callee->form) : nullptr;
-  if (!name || name->name != "checkpoint" || (call && call->arguments.size() != 1) || (pipe && pipe->stage.has_arguments)) return false;
+  if (!name || name->name != "checkpoint" || (call && call->arguments.size() != 1) || (pipe && pipe->stage.has_arguments))
+    return false;
   const Instance *self = context.scope->self.instance.get();
   const bool is_member = self && (self->members.contains(name->name) || self->functions.contains(name->name));
   return !context.scope->find(name->name) && !is_member && !find_declaration(*context.scope->file, name->name);
@@ -203,7 +211,7 @@ Value Elaborator::checkpointed(const Expr &expr, Span span, const Context &conte
     const std::vector<NodeId> gradients = passes::differentiate(builder, seeds, of);
     for (size_t i = 0; i < gradients.size(); ++i)
       if (gradients[i] != ir::no_node) builder.output({ir::OutputKind::result, static_cast<int>(i), "", gradients[i]});
-    real = with_adjoint(real, around, std::move(again), context);
+    real = with_adjoint(real, around, std::move(again), false, context);
   }
   size_t next = 0, next_real = 0;
   return map_leaves(tensors_only, [&](const Value &) -> Value {

@@ -105,7 +105,8 @@ Value Elaborator::evaluate_for(const ForExpr &form, Span span, const Context &co
   if (limit_reported_) return {};
   if (sequence->count > max_turns) { // what the attempt reported stays
     const std::vector<Diagnostic> &all = diagnostics_.all();
-    if (std::any_of(all.begin() + before.all().size(), all.end(), [](const Diagnostic &found) { return asks_to_unroll(found.kind); }))
+    if (std::any_of(all.begin() + before.all().size(), all.end(),
+                    [](const Diagnostic &found) { return asks_to_unroll(found.kind); }))
       turns_of(*sequence, context);
     return {};
   }

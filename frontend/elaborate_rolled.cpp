@@ -208,14 +208,15 @@ struct Elaborator::RolledLoop {
   std::set<int> more_states() {
     std::set<int> more;
     for (const auto &[slot, value] : inner.root().states)
-      if (value.frame == &inner && std::none_of(carried.begin(), carried.end(), [&, s = slot](const Carried &one) { return one.slot == s; }))
+      if (value.frame == &inner &&
+          std::none_of(carried.begin(), carried.end(), [&, s = slot](const Carried &one) { return one.slot == s; }))
         more.insert(slot);
     return more;
   }
 
   /// The scan around the body; gives the node of each leaf's last value and of what each yield collects.
   std::vector<ir::NodeId> close() {
-    std::vector<ir::NodeId> inputs;                     // of the body, in the scan's order
+    std::vector<ir::NodeId> inputs; // of the body, in the scan's order
     std::vector<ir::NodeId> operands;
     std::vector<size_t> changing;
     auto changes = [&](const Leaf &leaf) { return leaf.result != leaf.inside; };
@@ -247,7 +248,8 @@ struct Elaborator::RolledLoop {
     std::map<ir::NodeId, ir::NodeId> made;
     for (ir::NodeId input : inputs) {
       builder.set_place(turn[input].place);
-      made[input] = builder.input({ir::InputKind::argument, static_cast<int>(body.inputs.size()), "", ir::no_node}, turn.type(input));
+      made[input] =
+          builder.input({ir::InputKind::argument, static_cast<int>(body.inputs.size()), "", ir::no_node}, turn.type(input));
     }
     std::vector<ir::NodeId> arguments;
     for (const ir::Input &input : turn.inputs) {
@@ -259,8 +261,8 @@ struct Elaborator::RolledLoop {
 
     walk.place(span, context);
     const ir::NodeId scan = outer().add_node(ir::Op::scan, operands,
-                                             ir::ScanAttributes{sequence.count, static_cast<int64_t>(changing.size()), sequences, false,
-                                                                std::make_shared<const ir::Function>(std::move(body))});
+                                             ir::ScanAttributes{sequence.count, static_cast<int64_t>(changing.size()), sequences,
+                                                                false, std::make_shared<const ir::Function>(std::move(body))});
     auto part = [&](size_t number) {
       return outer().add_node(ir::Op::part, {scan}, ir::PartAttributes{static_cast<int64_t>(number)});
     };

@@ -76,25 +76,35 @@ bool Elaborator::static_slice(const Subscript &sub, const Dim &axis, StaticSubsc
   if (sub.kind == Subscript::Kind::whole) return true;
   if (!extent_known(axis, "a slice", sub.span, context)) return false;
   const DimName *end_name = nullptr;
-  auto bound = [&](const ExprPtr &expr, const char *what, int64_t &to, const DimName **name) {
+  auto number = [&](const ExprPtr &expr, const char *what, int64_t &to, const DimName **name) {
     if (!expr) return true;
     const Value value = evaluate(*expr, context);
     const auto whole = as_integer(value, what, expr->span, context);
     if (!whole) return false;
-    to = *whole < 0 && is_negative_literal(*expr) ? *whole + axis.value : *whole;
+    to = *whole;
     if (name) *name = value.get<NumberValue>()->name;
+    return true;
+  };
+  auto bound = [&](const ExprPtr &expr, const char *what, int64_t &to, const DimName **name) {
+    if (!number(expr, what, to, name)) return false;
+    if (expr && to < 0 && is_negative_literal(*expr)) to += axis.value;
     return true;
   };
   const bool whole_range = !sub.slice.low && !sub.slice.high;
   if (!bound(sub.slice.low, "a slice's start", taken.start, nullptr) ||
       !bound(sub.slice.high, "a slice's end", taken.limit, &end_name) ||
-      !bound(sub.stride, "a slice's step", taken.stride, nullptr))
+      !number(sub.stride, "a slice's step", taken.stride, nullptr))
     return false;
+  if (taken.stride < 1) {
+    report(K::number_too_small, sub.stride->span, context, "a slice's step", 1, taken.stride)
+        .note("`reverse` turns an axis around");
+    return false;
+  }
   const bool empty = taken.start > taken.limit || (taken.start == taken.limit && !may_be_empty);
-  if (taken.start < 0 || taken.limit > axis.value || empty || taken.stride < 1) {
+  if (taken.start < 0 || taken.limit > axis.value || empty) {
     report(K::slice_out_of_bounds, sub.span, context, taken.start, taken.limit, to_string(axis))
         .label(base, fmt::format("an axis of {}", to_string(axis)))
-        .note("a slice a..b needs 0 <= a < b, b at most the extent, and a step of 1 or more");
+        .note("a slice a..b needs 0 <= a < b, and b at most the extent");
     return false;
   }
   // 0..n passes the name of n on; the whole axis keeps its own.

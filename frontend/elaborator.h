@@ -411,7 +411,7 @@ private:
   Value declared_adjoint(const FunctionValue &, const Function &adjoint, const Value &result, const std::vector<Value> &arguments, Span,
                          const Context &);
   std::vector<TensorValue> with_adjoint(const std::vector<TensorValue> &results, const std::vector<ir::NodeId> &others,
-                                        ir::Function adjoint, const Context &);
+                                        ir::Function adjoint, bool is_declared, const Context &);
   bool is_checkpoint(const Expr &, const Context &) const;
   Value checkpointed(const Expr &, Span, const Context &);
 

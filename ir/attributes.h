@@ -130,12 +130,14 @@ struct ScanAttributes {
 };
 
 /// `custom`: the first `results` operands are values, the others what they were computed from. `adjoint` takes those others and a gradient for each value,
-/// and gives the gradient of each of those others that is a float (an output's slot is its number among them).
+/// and gives the gradient of each of those others that is a float (an output's slot is its number among them). `declared`: it need not be the derivative.
 struct CustomAttributes {
   int64_t results = 1;
+  bool declared = true;
   FunctionPointer adjoint;
   template <typename V> void fields(V &&v) {
     v("results", results);
+    v("declared", declared);
     v("adjoint", adjoint);
   }
 };
@@ -146,9 +148,9 @@ struct PartAttributes {
   template <typename V> void fields(V &&v) { v("number", number); }
 };
 
-using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes, SliceAttributes,
-                                PadAttributes, DotAttributes, GatherAttributes, WindowAttributes, RandomAttributes, ScanAttributes,
-                                CustomAttributes, PartAttributes>;
+using Attributes = std::variant<NoAttributes, ConstantAttributes, InputAttributes, AxesAttributes, ReduceAttributes,
+                                SliceAttributes, PadAttributes, DotAttributes, GatherAttributes, WindowAttributes,
+                                RandomAttributes, ScanAttributes, CustomAttributes, PartAttributes>;
 
 /// Calls visitor(name, field) for each field.
 template <typename V> void for_fields(const Attributes &attributes, V &&visitor) {

@@ -12,7 +12,8 @@ Type custom_shape(std::span<const Type *const> types, const Attributes &attribut
   const auto results = static_cast<size_t>(custom.results);
   if (!custom.adjoint) return fail(error, "has no adjoint");
   if (custom.results < 1 || results > types.size() || custom.adjoint->inputs.size() != types.size())
-    return fail(error, "{} results of {} operands; the adjoint takes {}", custom.results, types.size(), custom.adjoint->inputs.size());
+    return fail(error, "{} results of {} operands; the adjoint takes {}", custom.results, types.size(),
+                custom.adjoint->inputs.size());
   const size_t others = types.size() - results;
   for (size_t i = 0; i < types.size(); ++i) {
     const Type &given = *types[(i + results) % types.size()], &wanted = custom.adjoint->type(custom.adjoint->inputs[i].node);
@@ -77,7 +78,7 @@ std::vector<Sample> custom_samples() {
   const NodeId x = input(real({3})), w = input(real({})), g = input(real({3}));
   b.output({OutputKind::result, 0, "", b.mul(g, b.broadcast_leading(w, {{3}}))});
   b.output({OutputKind::result, 1, "", b.reduce(ReduceKind::add, b.mul(g, x), {0})});
-  return {sample({real({3}), real({3}), real({})}, CustomAttributes{1, std::make_shared<const Function>(std::move(adjoint))})};
+  return {sample({real({3}), real({3}), real({})}, CustomAttributes{1, true, std::make_shared<const Function>(std::move(adjoint))})};
 }
 
 } // namespace

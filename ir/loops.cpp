@@ -31,8 +31,8 @@ Type scan_shape(std::span<const Type *const> types, const Attributes &attributes
   const auto carries = static_cast<size_t>(scan.carries);
   if (scan.turns < 1 || scan.carries < 0 || scan.sequences < 0 || types.size() != body.inputs.size() ||
       types.size() < carries + static_cast<size_t>(scan.sequences) || body.outputs.size() < carries || body.outputs.empty())
-    return fail(error, "{} turns, {} carried, {} sequences of {} operands; the body takes {} and gives {}", scan.turns, scan.carries,
-                scan.sequences, types.size(), body.inputs.size(), body.outputs.size());
+    return fail(error, "{} turns, {} carried, {} sequences of {} operands; the body takes {} and gives {}", scan.turns,
+                scan.carries, scan.sequences, types.size(), body.inputs.size(), body.outputs.size());
   for (size_t i = 0; i < types.size(); ++i) {
     const bool sequence = role_of(scan, i) == Role::sequence;
     if (sequence && (types[i]->dims.empty() || types[i]->dims[0] != Extent{scan.turns, false}))
@@ -183,7 +183,8 @@ private:
     std::map<NodeId, NodeId> map;
     for (const auto *operands : {&carried_, &rows_, &same_})
       for (const Operand &operand : *operands)
-        map[operand.joint] = b.input({InputKind::argument, static_cast<int>(made.inputs.size()), "", no_node}, joint_.type(operand.joint));
+        map[operand.joint] =
+            b.input({InputKind::argument, static_cast<int>(made.inputs.size()), "", no_node}, joint_.type(operand.joint));
     for (NodeId id = 0; id < joint_.nodes.size(); ++id) {
       const Node &node = joint_[id];
       if (!needed[id] || map.contains(id)) continue;
@@ -212,8 +213,8 @@ private:
     if (roots.empty()) return std::vector<NodeId>(active_.size(), no_node);
 
     const std::vector<bool> needed = find_operands(roots);
-    ScanAttributes attributes{scan_.turns, static_cast<int64_t>(carried_.size()), static_cast<int64_t>(rows_.size()), !scan_.backwards,
-                              std::make_shared<const Function>(adjoint_body(needed, roots))};
+    ScanAttributes attributes{scan_.turns, static_cast<int64_t>(carried_.size()), static_cast<int64_t>(rows_.size()),
+                              !scan_.backwards, std::make_shared<const Function>(adjoint_body(needed, roots))};
     std::vector<NodeId> operands;
     for (const auto *some : {&carried_, &rows_, &same_})
       for (const Operand &operand : *some) operands.push_back(operand.outer);

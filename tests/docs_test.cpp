@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <regex>
 #include <sstream>
 
 using namespace nnc::test;
@@ -40,23 +41,32 @@ std::vector<Block> blocks_of(const std::string &path) {
   return blocks;
 }
 
-/// README.md and all of docs/, sorted.
+/// README.md and all of docs/ with its folders, sorted.
 std::vector<std::filesystem::path> documents() {
   const std::filesystem::path root = NNC_SOURCE_DIR;
   std::vector<std::filesystem::path> found = {root / "README.md"};
-  for (const auto &entry : std::filesystem::directory_iterator(root / "docs"))
+  for (const auto &entry : std::filesystem::recursive_directory_iterator(root / "docs"))
     if (entry.path().extension() == ".md") found.push_back(entry.path());
   std::sort(found.begin() + 1, found.end());
   return found;
 }
 
+/// A block that begins with `# NAME.nn` is the file NAME.nn, which blocks behind it can import.
+std::string file_of(const Block &block) {
+  const std::string head = block.text.substr(0, block.text.find('\n'));
+  const size_t end = head.find(".nn");
+  if (!head.starts_with("# ") || end == std::string::npos || head.find(' ', 2) < end) return "example.nn";
+  return head.substr(2, end + 1);
+}
+
+/// The data lies at `data/` and at `../data/` of the file, as for the programs of examples/ and of its folders.
 Outcome check(const Block &block, const std::string &file, const TemporaryFolder &folder) {
-  write_text(folder / file, block.text);
-  return run_command({NNC_BINARY, "check", "--color=never", file}, folder, 20);
+  write_text(folder / ("files/" + file), block.text);
+  return run_command({NNC_BINARY, "check", "--color=never", "files/" + file}, folder, 20);
 }
 
 void accepts(const Block &block, const TemporaryFolder &folder) {
-  const Outcome outcome = check(block, "example.nn", folder);
+  const Outcome outcome = check(block, file_of(block), folder);
   INFO("nnc check says\n" << outcome.error << outcome.out);
   CHECK(outcome.signal == 0);
   CHECK(outcome.code == 0);
@@ -70,14 +80,16 @@ void refuses(const Block &block, const Block &said, const TemporaryFolder &folde
   const Outcome outcome = check(block, message.substr(0, colon), folder);
   INFO("expected\n" << message << "\nnnc check says\n" << outcome.error << outcome.out);
   CHECK(outcome.code == 1);
-  CHECK(outcome.error.find(message + "\n") != std::string::npos);
+  CHECK(outcome.error.find("files/" + message + "\n") != std::string::npos);
 }
 
 } // namespace
 
 TEST_CASE("the examples of the documentation are what they say", "[docs]") {
   TemporaryFolder folder;
-  std::filesystem::create_directory_symlink(std::filesystem::path(NNC_SOURCE_DIR) / "examples" / "data", folder / "data");
+  const std::filesystem::path data = std::filesystem::path(NNC_SOURCE_DIR) / "examples" / "data";
+  std::filesystem::create_directory(folder / "files");
+  for (const char *place : {"data", "files/data"}) std::filesystem::create_directory_symlink(data, folder / place);
   int examples = 0;
   for (const std::filesystem::path &document : documents()) {
     const std::vector<Block> blocks = blocks_of(document.string());
@@ -97,4 +109,17 @@ TEST_CASE("the examples of the documentation are what they say", "[docs]") {
     }
   }
   CHECK(examples > 20);
+}
+
+TEST_CASE("the links of the documentation lead to files", "[docs]") {
+  static const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))"); // no address of another place, no mark within the page
+  int links = 0;
+  for (const std::filesystem::path &document : documents()) {
+    const std::string text = read_text(document.string());
+    for (std::sregex_iterator found(text.begin(), text.end(), link), end; found != end; ++found, ++links) {
+      INFO(document.string() << ": " << found->str(1));
+      CHECK(std::filesystem::exists(document.parent_path() / found->str(1)));
+    }
+  }
+  CHECK(links > 10);
 }
