@@ -5,7 +5,8 @@
 
 data.safetensors are the examples. PROGRAM.start.safetensors (PROGRAM.BLOCK.start.safetensors where the blocks differ) is where a training
 starts, and PROGRAM.BLOCK.end.safetensors what torch.optim has made of the parameters after ten steps in f64: both are the state_dict of a
-module, a recurrent one's names without their `_l0`. Inputs are numbers that f32 represents, so that they serve both precisions.
+module, a recurrent one's names without their `_l0`, the start with BatchNorm's count of batches as PyTorch saves it. Inputs are numbers that
+f32 represents, so that they serve both precisions.
 """
 
 import math
@@ -36,8 +37,13 @@ DATA = {"x": real(40, 6), "y": index(3, 40), "few.x": real(10, 6), "few.y": inde
 
 
 def tensors(module):
-    """What a file holds of a module: everything but the count of batches, which no module needs."""
-    return {name.replace("_l0", ""): t.clone() for name, t in module.state_dict().items() if t.is_floating_point()}
+    """What PyTorch saves of a module."""
+    return {name.replace("_l0", ""): t.clone() for name, t in module.state_dict().items()}
+
+
+def parameters(module):
+    """What a program saves: all but the count of batches, which no module needs."""
+    return {name: t for name, t in tensors(module).items() if t.is_floating_point()}
 
 
 def drawn(module):
@@ -142,7 +148,7 @@ def optimizers():
         net.load_state_dict(start)
         names = ("few.x", "few.y") if block == "uneven" else ("x", "y")
         train(net, lambda net, x, y: F.cross_entropy(net(x), y), kind(net.parameters(), **arguments), names, 0.1 if block == "clipped" else None, RATES.get(block))
-        save_file(tensors(net), HERE / f"optimizers.{block}.end.safetensors")
+        save_file(parameters(net), HERE / f"optimizers.{block}.end.safetensors")
 
 
 def players():
@@ -163,7 +169,7 @@ def players():
             cost().backward()
             nn.utils.clip_grad_norm_(both[name].parameters(), 1.0)
             optimizer.step()
-    save_file(tensors(both), HERE / "optimizers.players.end.safetensors")
+    save_file(parameters(both), HERE / "optimizers.players.end.safetensors")
 
 
 # ---- layers.nn --------------------------------------------------------------------------------------------------------
@@ -226,7 +232,7 @@ def layers():
         cost = of_vectors if block == "normal" else of_classes
         optimizer = O.SGD(module.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
         train(module, lambda module, x, y: cost(forward(module, x), y), optimizer, COLUMNS.get(block, ("text", "next")))
-        save_file(tensors(module), HERE / f"layers.{block}.end.safetensors")
+        save_file(parameters(module), HERE / f"layers.{block}.end.safetensors")
 
 
 if __name__ == "__main__":
