@@ -126,7 +126,7 @@ def recurrence(xs, w):
 
 
 def mixed_types(xs, k):
-    s, n, seen = jnp.float64(0), 0, False
+    s, n, seen = jnp.float64(0), jnp.float64(0), False
     for i in range(len(k)):
         n = n + (k[i] == 2)
         seen = seen | (k[i] == 3)
