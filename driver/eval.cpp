@@ -32,8 +32,8 @@ ir::Elem graph_elem(Element element, ir::Elem real) {
 ir::Array array_of(const runtime::NamedTensor &tensor, ir::Elem real) {
   ir::Array array{graph_elem(tensor.dtype, real), tensor.shape, {}};
   array.values.resize(static_cast<size_t>(tensor.elements()));
-  auto misfit =
-      runtime::convert(tensor.bytes.data(), tensor.dtype, false, tensor.elements(), runtime::Stored::f64, array.values.data());
+  auto misfit = runtime::convert(tensor.bytes.data(), tensor.dtype, false, tensor.elements(), runtime::Stored::f64,
+                                 array.values.data(), runtime::NotFinite::taken);
   bool whole = array.elem == ir::Elem::i32;
   for (double value : array.values)
     if (whole && std::fabs(value) > 2147483647.0)

@@ -1,7 +1,8 @@
-// `nnc prelude [NAME]`.
+// `nnc prelude [NAME]`: declarations of the prelude as they are written, and the documentation of what the compiler has built in.
 
 #include "frontend/prelude.h"
 #include "driver/commands.h"
+#include "frontend/builtin.h"
 #include "frontend/parser.h"
 
 #include <fmt/format.h>
@@ -38,10 +39,25 @@ size_t with_comments(std::string_view text, size_t begin) {
   return begin;
 }
 
+/// Prints what the documentation of a builtin says of `name`; false where it is none.
+bool print_builtin(const std::string &name) {
+  if (const frontend::Builtin *builtin = frontend::find_builtin(name)) {
+    fmt::print("## {}.\n{}({})  # built in\n", builtin->doc, builtin->name, builtin->formals);
+    return true;
+  }
+  for (const frontend::BuiltinWord &word : frontend::builtin_words())
+    if (name == word.name) {
+      fmt::print("## {}.\n{}  # built in\n", word.doc, word.name);
+      return true;
+    }
+  return false;
+}
+
 } // namespace
 
 int print_prelude(const std::string &name) {
-  std::vector<std::string> names;
+  std::vector<std::string> names = frontend::builtin_names();
+  bool printed = !name.empty() && print_builtin(name);
   for (const frontend::PreludeFile &prelude : frontend::prelude_files()) {
     if (name.empty()) {
       fmt::print("{}\n", prelude.text);
@@ -55,13 +71,13 @@ int print_prelude(const std::string &name) {
       std::optional<Declared> found = declared(item);
       if (!found) continue;
       names.push_back(found->name);
-      if (found->name != name) continue;
+      if (found->name != name && found->name != "initial_" + name) continue;
       size_t begin = with_comments(prelude.text, found->span.begin);
       fmt::print("{}\n", prelude.text.substr(begin, found->span.end - begin));
-      return 0;
+      printed = true;
     }
   }
-  if (name.empty()) return 0;
+  if (name.empty() || printed) return 0;
   std::string near = nearest_name(name, names);
   throw CommandError(
       1, fmt::format("the prelude has no `{}`{}", name, near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));

@@ -41,6 +41,19 @@ const Builtin *find_builtin(std::string_view name) {
 
 std::string arguments_text(size_t count) { return fmt::format("{} argument{}", count, count == 1 ? "" : "s"); }
 
+std::span<const BuiltinWord> builtin_words() {
+  static constexpr BuiltinWord words[] = {
+      {"pi", "π, half a turn in radians"},
+      {"inf", "∞: greater than every number"},
+      {"training", "whether this is a step of training: false in validation, in `predict` and in `nnc eval`"},
+      {"step", "the number of the step, from 1; in validation that of the step just done"},
+      {"steps", "how many steps the training takes"},
+      {"epoch", "the number of the epoch, from 1"},
+      {"here", "this example's number in the mini-batch, an index(batch)"},
+  };
+  return words;
+}
+
 std::vector<std::string> builtin_names() {
   std::vector<std::string> names;
   for (std::span<const Builtin> table : tables())

@@ -64,6 +64,11 @@ std::span<const Builtin> shape_builtins();
 std::span<const Builtin> data_builtins();
 std::span<const Builtin> other_builtins();
 std::vector<std::string> builtin_names();
+/// A name that is a value, not a function.
+struct BuiltinWord {
+  const char *name, *doc;
+};
+std::span<const BuiltinWord> builtin_words();
 /// "1 argument", "2 arguments".
 std::string arguments_text(size_t count);
 

@@ -107,7 +107,7 @@ std::optional<Value> Elaborator::special_name(const std::string &name, const Con
 
 std::vector<std::string> Elaborator::names_in_reach(const Context &context) const {
   std::vector<std::string> names = builtin_names();
-  for (const char *word : {"training", "pi", "inf", "step", "steps", "epoch", "here"}) names.push_back(word);
+  for (const BuiltinWord &word : builtin_words()) names.push_back(word.name);
   for (const Scope *scope = context.scope; scope; scope = scope->parent)
     for (const auto &[name, local] : scope->locals) names.push_back(name);
   if (const Instance *self = context.scope->self.instance.get()) {

@@ -82,29 +82,37 @@ template <class From, class To> bool fits(From value) {
   }
 }
 
+/// Whether both are floats, and the value is infinite or not a number already.
+template <class From, class To> bool is_not_finite(From value) {
+  if constexpr (std::is_floating_point_v<From> && std::is_floating_point_v<To>) return !std::isfinite(value);
+  return false;
+}
+
 template <class From, class To>
-std::optional<Misfit> convert_all(const unsigned char *from, bool swapped, int64_t count, To *out) {
+std::optional<Misfit> convert_all(const unsigned char *from, bool swapped, int64_t count, To *out, NotFinite not_finite) {
   for (int64_t i = 0; i < count; i++) {
     const auto value = decoded(load<From>(from + i * static_cast<int64_t>(sizeof(From)), swapped));
     using Value = std::remove_const_t<decltype(value)>;
-    if (!fits<Value, To>(value)) return Misfit{i, misfit_reason<Value, To>(value)};
+    if (!fits<Value, To>(value) && !(not_finite == NotFinite::taken && is_not_finite<Value, To>(value)))
+      return Misfit{i, misfit_reason<Value, To>(value)};
     out[i] = static_cast<To>(value);
   }
   return std::nullopt;
 }
 
 template <class From>
-std::optional<Misfit> convert_from(const unsigned char *from, bool swapped, int64_t count, Stored to, void *out) {
+std::optional<Misfit> convert_from(const unsigned char *from, bool swapped, int64_t count, Stored to, void *out,
+                                   NotFinite not_finite) {
   switch (to) {
   case Stored::u8:
     if constexpr (std::is_same_v<From, uint8_t>) { // nothing to check
       if (from != out) std::memcpy(out, from, static_cast<size_t>(count));
       return std::nullopt;
     }
-    return convert_all<From>(from, swapped, count, static_cast<uint8_t *>(out));
-  case Stored::i32: return convert_all<From>(from, swapped, count, static_cast<int32_t *>(out));
-  case Stored::f32: return convert_all<From>(from, swapped, count, static_cast<float *>(out));
-  case Stored::f64: return convert_all<From>(from, swapped, count, static_cast<double *>(out));
+    return convert_all<From>(from, swapped, count, static_cast<uint8_t *>(out), not_finite);
+  case Stored::i32: return convert_all<From>(from, swapped, count, static_cast<int32_t *>(out), not_finite);
+  case Stored::f32: return convert_all<From>(from, swapped, count, static_cast<float *>(out), not_finite);
+  case Stored::f64: return convert_all<From>(from, swapped, count, static_cast<double *>(out), not_finite);
   }
   __builtin_unreachable();
 }
@@ -125,25 +133,26 @@ Element element_of(Stored stored) {
   __builtin_unreachable();
 }
 
-std::optional<Misfit> convert(const void *from, Element element, bool swapped, int64_t count, Stored to, void *out) {
+std::optional<Misfit> convert(const void *from, Element element, bool swapped, int64_t count, Stored to, void *out,
+                              NotFinite not_finite) {
   auto bytes = static_cast<const unsigned char *>(from);
   switch (element) {
   case Element::boolean:
     for (int64_t i = 0; i < count; i++)
       if (bytes[i] > 1) return Misfit{i, fmt::format("{} is not a truth value, 0 or 1", bytes[i])};
-    return convert_from<uint8_t>(bytes, swapped, count, to, out);
-  case Element::u8: return convert_from<uint8_t>(bytes, swapped, count, to, out);
-  case Element::i8: return convert_from<int8_t>(bytes, swapped, count, to, out);
-  case Element::u16: return convert_from<uint16_t>(bytes, swapped, count, to, out);
-  case Element::i16: return convert_from<int16_t>(bytes, swapped, count, to, out);
-  case Element::u32: return convert_from<uint32_t>(bytes, swapped, count, to, out);
-  case Element::i32: return convert_from<int32_t>(bytes, swapped, count, to, out);
-  case Element::u64: return convert_from<uint64_t>(bytes, swapped, count, to, out);
-  case Element::i64: return convert_from<int64_t>(bytes, swapped, count, to, out);
-  case Element::f16: return convert_from<Half>(bytes, swapped, count, to, out);
-  case Element::bf16: return convert_from<Brain>(bytes, swapped, count, to, out);
-  case Element::f32: return convert_from<float>(bytes, swapped, count, to, out);
-  case Element::f64: return convert_from<double>(bytes, swapped, count, to, out);
+    return convert_from<uint8_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::u8: return convert_from<uint8_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::i8: return convert_from<int8_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::u16: return convert_from<uint16_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::i16: return convert_from<int16_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::u32: return convert_from<uint32_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::i32: return convert_from<int32_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::u64: return convert_from<uint64_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::i64: return convert_from<int64_t>(bytes, swapped, count, to, out, not_finite);
+  case Element::f16: return convert_from<Half>(bytes, swapped, count, to, out, not_finite);
+  case Element::bf16: return convert_from<Brain>(bytes, swapped, count, to, out, not_finite);
+  case Element::f32: return convert_from<float>(bytes, swapped, count, to, out, not_finite);
+  case Element::f64: return convert_from<double>(bytes, swapped, count, to, out, not_finite);
   }
   __builtin_unreachable();
 }

@@ -26,8 +26,10 @@ struct Misfit {
 
 /// Converts `count` elements at `from` (any alignment, `swapped` for the other byte order) to `to` at `out`; the two may be the
 /// same address where the types are equal. Whole numbers stay exact, a fraction is rounded to nearest in f32, and what does not
-/// fit is returned: out of range, not whole for an integer type, not finite.
-std::optional<Misfit> convert(const void *from, Element, bool swapped, int64_t count, Stored to, void *out);
+/// fit is returned: out of range, not whole for an integer type, not finite unless that is taken too (for a float as a float).
+enum class NotFinite { refused, taken };
+std::optional<Misfit> convert(const void *from, Element, bool swapped, int64_t count, Stored to, void *out,
+                              NotFinite = NotFinite::refused);
 
 /// The text of a number in the shortest form that reads back to the same bits; 3 for 3.0.
 std::string number_text(double);

@@ -1,8 +1,8 @@
 // The functions of reference/*.nn, called by `nnc eval --grad`, against what other implementations made of them: results and
 // gradients stored in reference/cases/FILE/CASE.{in,out}.safetensors by reference/make.py and reference/random_programs.py.
 
-#include "runtime/safetensors.h"
 #include "tests/command.h"
+#include "tests/tensors.h"
 
 #include <catch2/catch.hpp>
 
@@ -14,6 +14,8 @@
 using namespace nnc;
 using runtime::Element;
 using runtime::NamedTensor;
+using test::values_of;
+using test::widened;
 
 namespace {
 
@@ -39,26 +41,6 @@ std::vector<Case> all_cases() {
   std::sort(cases.begin(), cases.end(),
             [](const Case &a, const Case &b) { return std::tie(a.file, a.name) < std::tie(b.file, b.name); });
   return cases;
-}
-
-template <class T> std::vector<double> widened(const NamedTensor &tensor) {
-  std::vector<double> values(size_t(tensor.elements()));
-  for (size_t i = 0; i < values.size(); ++i) {
-    T value;
-    std::memcpy(&value, tensor.bytes.data() + i * sizeof(T), sizeof(T));
-    values[i] = double(value);
-  }
-  return values;
-}
-
-std::vector<double> values_of(const NamedTensor &tensor) {
-  switch (tensor.dtype) {
-  case Element::boolean: return widened<uint8_t>(tensor);
-  case Element::i32: return widened<int32_t>(tensor);
-  case Element::f32: return widened<float>(tensor);
-  case Element::f64: return widened<double>(tensor);
-  default: throw std::runtime_error(tensor.name + " has an element type that no result has");
-  }
 }
 
 /// Writes the inputs with every F64 tensor as F32; the values are numbers that f32 represents.

@@ -152,7 +152,7 @@ def each(signature):
 
 
 def main():
-    import functions  # noqa: F401  (fills CASES)
+    import compositions, corners, functions, notation, recursion, layers  # noqa: E401, F401  (fill CASES)
 
     wanted = sys.argv[1:]
     chosen = [key for key in CASES if not wanted or key[0] in wanted or ".".join(key) in wanted]

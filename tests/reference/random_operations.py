@@ -22,6 +22,29 @@ fn crossed(a: real[n], b: real[m]) {
 }
 fn halves(x: real[n]) -> (real, real[n]) = (sum(x), tanh(x))
 fn chosen(x: real[n], i: index(n)) = log_softmax(x)[i]
+fn rolled(x: real[n], s: real) {
+  for e in x { s = tanh(s + e) }
+  s
+}
+fn scanned(x: real[n], s: real) = for e in x { s = 0.5 * s + sin(e * s); yield s * e }
+fn moved(w: real[n, n], x: real[n]) {
+  for i in 0..3 { x = x + checkpoint(tanh(w @ x)) / (i + 2) }
+  x
+}
+fn descended(x: real[n], y: real[n]) {
+  for i in 0..4 { x = x - 0.1 * grad(sum(sin(x) * y) + sum(x^4) / 8, x) }
+  x
+}
+fn bent(x: real[n]) {
+  y = tanh(x) * sum(x)
+  for _ in 0..2 { y = sin(y) + x }
+  jacobian(y, x)
+}
+fn through(x: real[n]) {
+  s = 0
+  for e in x { s = s * e + sin(e) }
+  grad(s^2, x)
+}
 """
 
 
@@ -41,6 +64,52 @@ def safely(condition, function, x, otherwise):
     return torch.where(condition, function(torch.where(condition, x, 1.0)), otherwise)
 
 
+def rolled(x, s):
+    for i in range(x.shape[-1]):
+        s = torch.tanh(s + x[..., i])
+    return s
+
+
+def scanned(x, s):
+    collected = []
+    for i in range(x.shape[-1]):
+        s = 0.5 * s + torch.sin(x[..., i] * s)
+        collected.append(s * x[..., i])
+    return torch.stack(collected, -1)
+
+
+def moved_by(w, x):
+    for i in range(3):
+        x = x + torch.tanh((w * x[..., None, :]).sum(-1)) / (i + 2)
+    return x
+
+
+def descended(x, y):
+    for _ in range(4):
+        x = x - 0.1 * (torch.cos(x) * y + x**3 / 2)
+    return x
+
+
+def bent(x):
+    """The jacobian of sin(sin(y) + x) + x with y = tanh(x)·Σx, by the chain rule."""
+    eye = torch.eye(x.shape[-1], dtype=x.dtype)
+    y = torch.tanh(x) * x.sum(-1, keepdim=True)
+    j = torch.diag_embed((1 - torch.tanh(x) ** 2) * x.sum(-1, keepdim=True)) + torch.tanh(x)[..., None]
+    for _ in range(2):
+        j = torch.cos(y)[..., None] * j + eye
+        y = torch.sin(y) + x
+    return j
+
+
+def through(x):
+    """2·s·∂s/∂x with ∂s/∂x_i = (s_{i-1} + cos x_i)·Π_{k > i} x_k."""
+    s, slopes = torch.zeros_like(x[..., 0]), []
+    for i in range(x.shape[-1]):
+        slopes = [slope * x[..., i] for slope in slopes] + [s + torch.cos(x[..., i])]
+        s = s * x[..., i] + torch.sin(x[..., i])
+    return 2 * s[..., None] * torch.stack(slopes, -1)
+
+
 # name of the helper: (formals as index letters, function); equal letters are equal extents
 CALLS = {
     "mixed": (["", ""], lambda x, y: x * torch.tanh(y)),
@@ -50,6 +119,12 @@ CALLS = {
     "layered": (["nd", "d"], lambda m, v: torch.tanh((m * v[..., None, :]).sum(-1))),
     "slope": ([""], lambda x: 3 * x**2 * torch.sin(x) + x**3 * torch.cos(x)),
     "pull": (["n"], lambda x: 2 * torch.logsumexp(x, -1, keepdim=True) * torch.softmax(x, -1)),
+    "rolled": (["n", ""], rolled),
+    "scanned": (["n", ""], scanned),
+    "moved": (["nn", "n"], moved_by),
+    "descended": (["n", "n"], descended),
+    "bent": (["n"], bent),
+    "through": (["n"], through),
     "crossed": (["n", "m"], lambda a, b: a[..., :, None] * b[..., None, :]),
 }
 
@@ -80,6 +155,7 @@ UNARY = {
     "2^({} / 3)": lambda x: 2 ** (x / 3),
     "(1 + {}^2)^0.3": lambda x: (1 + x**2) ** 0.3,
     "stop_gradient({})": stopped,
+    "checkpoint(tanh({0}) * {0})": lambda x: torch.tanh(x) * x,
 }
 
 BINARY = {
@@ -333,7 +409,7 @@ def called(choose, values, limits, program):
 
         def fits(x):
             axes, rest = x.shape[x.ndim - len(formal) :], x.shape[: x.ndim - len(formal)]
-            if x.ndim < len(formal) or any(extents.get(letter, n) != n for letter, n in zip(formal, axes)):
+            if x.ndim < len(formal) or len(set(zip(formal, axes))) > len(set(formal)) or any(extents.get(letter, n) != n for letter, n in zip(formal, axes)):
                 return False
             shorter, longer = sorted((rest, extra), key=len)
             return longer[len(longer) - len(shorter) :] == shorter
@@ -345,6 +421,92 @@ def called(choose, values, limits, program):
         extra = max(extra, values[x].shape[: values[x].ndim - len(formal)], key=len)
         given.append(x)
     return f"@@ = {name}({', '.join(given)})", sorted(set(given)), lambda v: function(*(v[x] for x in given))
+
+
+LOOPS = {
+    "h = tanh({c} * h + e)": lambda h, e, c: torch.tanh(c * h + e),
+    "h = h / 2 + sin(e * {c})": lambda h, e, c: h / 2 + torch.sin(e * c),
+    "h = e * h - {c} * sin(h); h = tanh(h)": lambda h, e, c: torch.tanh(e * h - c * torch.sin(h)),
+    "h = checkpoint(sin(h + e)) * {c}": lambda h, e, c: torch.sin(h + e) * c,
+    "h = h - grad(sum(flatten(sin(h) * e)), h) / 4 + {c}": lambda h, e, c: h - torch.cos(h) * e / 4 + c,
+    "h = where(e < {c}, h / 2, h * e)": lambda h, e, c: torch.where(e < c, h / 2, h * e),
+}
+
+
+def looped(choose, values, limits, program):
+    """A loop over the leading axis, carrying h, that collects or gives what it ends with."""
+    x = pick(choose, reals(values, limits, lambda x: x.ndim >= 2 or (x.ndim == 1 and choose.random() < 0.3)))
+    if x is None:
+        return None
+    form = choose.choice([f for f in LOOPS if "flatten" not in f or values[x].ndim > 1])
+    c = pick(choose, reals(values, limits, lambda c: c.ndim == 0 or c.shape == values[x].shape[1:]))
+    if c is None or ("<" in form and not apart(values[x], values[c])):
+        return None
+    backwards, collects = choose.random() < 0.3, choose.random() < 0.6
+    sequence = f"reverse({x})" if backwards else x
+    body = form.format(c=c)
+
+    def value(v):
+        h, collected = v[x][0], []
+        for e in v[x].flip(0) if backwards else v[x]:
+            h = LOOPS[form](h, e, v[c])
+            collected.append(h * e)
+        return torch.stack(collected) if collects else h
+
+    text = f"h = {x}[0]\n@@ = for e in {sequence} {{ {body}; yield h * e }}" if collects else f"h = {x}[0]\nfor e in {sequence} {{ {body} }}\n@@ = h"
+    return text, sorted({x, c}), value
+
+
+def looped_over_range(choose, values, limits, program):
+    """Two loops, one within the other, over ranges, with arithmetic on their numbers."""
+    x = pick(choose, reals(values, limits, lambda x: x.ndim >= 1))
+    if x is None:
+        return None
+    n = values[x].shape[0]
+    first = choose.randrange(n)
+
+    def value(v):
+        h = v[x][0] * 0
+        for i in range(first, n):
+            for k in range(2):
+                h = torch.sin(h + v[x][i] * (k + 1)) / (i + 1) + v[x][i]
+        return h
+
+    text = f"h = {x}[0] * 0\nfor i in {first}..{n} {{ for k in 0..2 {{ h = sin(h + {x}[i] * (k + 1)) / (i + 1) + {x}[i] }} }}\n@@ = h"
+    return text, [x], value
+
+
+def reduced_by_indices(choose, values, limits, program):
+    """max, min, mean or prod over some of the axes of an expression."""
+    x = pick(choose, reals(values, limits, lambda x: 1 <= x.ndim <= 3))
+    if x is None:
+        return None
+    letters = "ijk"[: values[x].ndim]
+    gone = [letter for letter in letters if choose.random() < 0.6] or [letters[0]]
+    kept = [letter for letter in letters if letter not in gone]
+    choose.shuffle(gone)
+    kind = choose.choice(["max", "min", "mean", "prod"])
+    axes = [letters.index(letter) for letter in kept] + [letters.index(letter) for letter in gone]
+    flat = lambda v: v.permute(axes).reshape(*(v.shape[letters.index(letter)] for letter in kept), -1)
+    if kind in ("max", "min") and not rows_apart(flat(values[x])):
+        return None
+    functions = {"max": lambda r: r.max(-1).values, "min": lambda r: r.min(-1).values, "mean": lambda r: r.mean(-1), "prod": lambda r: (1 + r / 4).prod(-1)}
+    element = f"{x}[{', '.join(letters)}]"
+    head = f"@@[{', '.join(kept)}]" if kept else "@@"
+    text = f"{head} = {kind}[{', '.join(gone)}] {f'(1 + {element} / 4)' if kind == 'prod' else element}"
+    return text, [x], lambda v: functions[kind](flat(v[x]))
+
+
+def windowed_image(choose, values, limits, program):
+    """A sum of products over windows of a matrix."""
+    x = pick(choose, reals(values, limits, lambda x: x.ndim == 2))
+    w = pick(choose, reals(values, limits, lambda w: w.ndim == 2))
+    if x is None or w is None or any(a < b for a, b in zip(values[x].shape, values[w].shape)):
+        return None
+    stride = choose.choice([1, 2])
+    conv = torch.nn.functional.conv2d
+    text = f"@@[i, j] = sum[p, q] {w}[p, q] * {x}[{stride} * i + p, j + q]"
+    return text, sorted({x, w}), lambda v: conv(v[x][None, None], v[w][None, None], stride=(stride, 1))[0, 0]
 
 
 def halved(choose, values, limits, program):
@@ -406,6 +568,7 @@ def derived(choose, values, limits, program):
 
 
 DRAWERS = [unary] * 4 + [binary] * 4 + [rows] * 3 + [by_indices] * 4 + [called] * 4 + [derived] * 2
+DRAWERS += [looped] * 3 + [looped_over_range, reduced_by_indices, reduced_by_indices, windowed_image]
 DRAWERS += [product] * 2 + [sliced] * 2 + [moved] * 2 + [joined, window, table, gathered, gathered, counted, halved, labelled, ordered]
 
 
