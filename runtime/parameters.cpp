@@ -28,6 +28,12 @@ bool is_counter(const NamedTensor &tensor) {
   return tensor.name == "num_batches_tracked" || tensor.name.ends_with(".num_batches_tracked");
 }
 
+/// PyTorch's recurrent layers number their parameters by layer; those of this language have one, with the names of PyTorch's cells.
+std::string without_layer(const std::string &name) {
+  const std::string first_layer = "_l0";
+  return name.ends_with(first_layer) ? name.substr(0, name.size() - first_layer.size()) : name;
+}
+
 /// A tensor of the model and the name by which a file has it.
 struct Wanted {
   const Tensor *tensor;
@@ -39,6 +45,7 @@ class ParameterFile {
 public:
   explicit ParameterFile(const std::string &path) : path(path), tensors(read_safetensors(path)) {
     for (const NamedTensor &tensor : tensors) by_name.emplace(tensor.name, &tensor);
+    for (const NamedTensor &tensor : tensors) by_name.emplace(without_layer(tensor.name), &tensor);
   }
 
   const NamedTensor *find(const std::string &name) const {
@@ -54,7 +61,7 @@ public:
     }
     for (const NamedTensor &tensor : tensors)
       if (others && !is_counter(tensor) &&
-          std::none_of(wanted.begin(), wanted.end(), [&](const Wanted &w) { return w.name == tensor.name; }))
+          std::none_of(wanted.begin(), wanted.end(), [&](const Wanted &w) { return find(w.name) == &tensor; }))
         faults.push_back(fmt::format("{}: not in the model", shown(tensor.name)));
     if (!faults.empty()) fail("{} does not match the model {}:\n  {}", path, model.about.model, fmt::join(faults, "\n  "));
     std::vector<Memory> converted; // first all, so that a value that does not fit changes nothing

@@ -311,7 +311,7 @@ TEST_CASE("`load` sets all, or what it names, by either name") {
   CHECK_THAT(trained().err, Contains("other: not in the model") && Contains("finished: not in the file"));
 
   write_safetensors(line.folder.at("whole.safetensors"), {{"w", Element::f32, {}, values},
-                                                          {"b", Element::f32, {1}, values},
+                                                          {"b_l0", Element::f32, {1}, values},
                                                           {"finished", Element::f32, {}, values},
                                                           {"norm.num_batches_tracked", Element::i64, {}, &counter}});
   line.about.load = {{"whole.safetensors", {}, {}}};
