@@ -100,19 +100,35 @@ Activation Elaborator::turned(const Activation &before, size_t turn, const Conte
 Value Elaborator::evaluate_for(const ForExpr &form, Span span, const Context &context) {
   const std::optional<Sequence> sequence = loop_sequence(form.source.get(), form.range, context);
   if (!sequence) return {};
-  if (sequence->is_list || sequence->count <= most_unrolled) return unrolled_loop(form, *sequence, span, context);
-  const Diagnostics before = diagnostics_;
-  if (std::optional<Value> value = rolled_loop(form, *sequence, span, context)) return *value;
+  const LoopStart start(*this, form, context);
+  const Value value = loop_turns(form, *sequence, span, context);
+  if (error_count() == start.errors || limit_reported_) return value;
+  // Once more, where a number is carried that the body makes an index of: `token = 0`, then `token = argmax(…)`.
+  const Diagnostics found = diagnostics_, scratch_found = scratch_;
+  start.restore(*this, context);
+  if (numbers_to_indices(form, *sequence, start, context)) {
+    const Value again = loop_turns(form, *sequence, span, context);
+    if (error_count() == start.errors) return again;
+  }
+  diagnostics_ = found, scratch_ = scratch_found;
+  for (const auto &[local, before] : start.locals) local->value = {}; // what they would be is not known, and silent
+  return {};
+}
+
+Value Elaborator::loop_turns(const ForExpr &form, const Sequence &sequence, Span span, const Context &context) {
+  if (sequence.is_list || sequence.count <= most_unrolled) return unrolled_loop(form, sequence, span, context);
+  const Diagnostics before = diagnostics_, scratch_before = scratch_;
+  if (std::optional<Value> value = rolled_loop(form, sequence, span, context)) return *value;
   if (limit_reported_) return {};
-  if (sequence->count > max_turns) { // what the attempt reported stays
+  if (sequence.count > max_turns) { // what the attempt reported stays
     const std::vector<Diagnostic> &all = diagnostics_.all();
     if (std::any_of(all.begin() + before.all().size(), all.end(),
                     [](const Diagnostic &found) { return asks_to_unroll(found.kind); }))
-      turns_of(*sequence, context);
+      turns_of(sequence, context);
     return {};
   }
-  diagnostics_ = before;
-  return unrolled_loop(form, *sequence, span, context);
+  diagnostics_ = before, scratch_ = scratch_before;
+  return unrolled_loop(form, sequence, span, context);
 }
 
 Value Elaborator::unrolled_loop(const ForExpr &form, const Sequence &sequence, Span span, const Context &context) {

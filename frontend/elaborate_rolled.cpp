@@ -88,11 +88,9 @@ struct Elaborator::RolledLoop {
     return {&inner, leaf.inside, value.type};
   }
 
-  void carry_names(const std::vector<Stmt> &body) {
-    for (const std::string &name : bound_names(body)) {
-      Local *local = context.scope->find_bound(name);
-      if (Local *any = context.scope->find(name); !local && any && any->updatable) local = any;
-      if (!local || name == form.variable.name || local->value.poison()) continue;
+  void carry_names() {
+    for (Local *local : walk.carried_locals(form, context)) {
+      const std::string name(walk.sources_.text(local->span));
       Carried one{local, -1, name, local->value, leaves.size(), 0};
       local->value = carry_in(local->value, name);
       one.count = leaves.size() - one.first;
@@ -296,18 +294,76 @@ struct Elaborator::RolledLoop {
   }
 };
 
+std::vector<Local *> Elaborator::carried_locals(const ForExpr &form, const Context &context) {
+  std::vector<Local *> locals;
+  for (const std::string &name : bound_names(form.body->statements)) {
+    Local *local = context.scope->find_bound(name);
+    if (Local *any = context.scope->find(name); !local && any && any->updatable) local = any;
+    if (local && name != form.variable.name && !local->value.poison()) locals.push_back(local);
+  }
+  return locals;
+}
+
+Elaborator::LoopStart::LoopStart(Elaborator &walk, const ForExpr &form, const Context &context)
+    : errors(walk.error_count()), diagnostics(walk.diagnostics_), scratch(walk.scratch_), root(context.frame->root()),
+      activation(*context.activation) {
+  for (Local *local : walk.carried_locals(form, context)) locals.emplace_back(local, local->value);
+}
+
+void Elaborator::LoopStart::restore(Elaborator &walk, const Context &context) const {
+  for (const auto &[local, value] : locals) local->value = value;
+  context.frame->root() = root;
+  *context.activation = activation;
+  walk.diagnostics_ = diagnostics, walk.scratch_ = scratch;
+}
+
+/// Elaborates one turn with the carried numbers as they are, only to see what it makes of them. A number that becomes an index, and is one, is an index from
+/// the start on, and one that becomes an i32 is that.
+bool Elaborator::numbers_to_indices(const ForExpr &form, const Sequence &sequence, const LoopStart &start,
+                                    const Context &context) {
+  std::vector<std::pair<Local *, TensorValue>> settled;
+  if (sequence.is_list || sequence.count == 0) return false;
+  {
+    RolledLoop loop(*this, form, sequence, form.variable.span, context);
+    Scope scope(*context.scope);
+    loop.open_turn(scope);
+    Context inside = context;
+    inside.frame = &loop.inner;
+    inside.scope = &scope;
+    inside.instance_path = nullptr;
+    const std::vector<Stmt> &body = form.body->statements;
+    for (size_t i = 0; i + (yield_of(body) ? 1 : 0) < body.size(); ++i) execute(body[i], inside);
+    for (const auto &[local, before] : start.locals) {
+      const auto *number = before.get<NumberValue>();
+      const auto *now = local->value.get<TensorValue>();
+      const auto whole = number && now && now->type.dims.empty() ? number->number.integer() : std::nullopt;
+      if (!whole || now->type.element.variable) continue;
+      const Element &element = now->type.element;
+      const bool is_one = element.kind == ElementKind::i32 || (element.kind == ElementKind::index && !element.limit.batch &&
+                                                               *whole >= 0 && *whole < element.limit.value);
+      if (is_one) settled.emplace_back(local, TensorValue{context.frame, ir::no_node, now->type});
+    }
+  }
+  start.restore(*this, context);
+  for (auto &[local, value] : settled) {
+    const double number = local->value.get<NumberValue>()->number.value();
+    value.node = context.frame->builder().constant(ir_type(value.type), number);
+    local->value = {value};
+  }
+  return !settled.empty();
+}
+
 std::optional<Value> Elaborator::rolled_loop(const ForExpr &form, const Sequence &sequence, Span span, const Context &context) {
-  const auto errors = [&] { return diagnostics_.error_count() + scratch_.error_count(); };
-  const size_t errors_before = errors();
+  const size_t errors_before = error_count();
   const Root root_before = context.frame->root();
   const Activation activation_before = *context.activation;
   std::set<int> states;
   while (true) { // once more where the body turns out to update further states
     RolledLoop loop(*this, form, sequence, span, context);
     place(span, context);
-    loop.carry_names(form.body->statements);
+    loop.carry_names();
     loop.carry_states(states);
-    const bool ok = loop.run_body() && errors() == errors_before;
+    const bool ok = loop.run_body() && error_count() == errors_before;
     const std::set<int> more = loop.more_states();
     const std::vector<int> updated = context.frame->root().updated;
     for (const RolledLoop::Carried &one : loop.carried)

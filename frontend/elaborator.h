@@ -67,7 +67,7 @@ struct SourceUse {
 struct Activation {
   uint64_t path = 0;
   int ordinal = 0;
-  int32_t turn = 0; // hash of the turns of unrolled loops
+  int32_t turn = 0;                            // hash of the turns of unrolled loops
   std::optional<TensorValue> rolled_turn = {}; // the hash in a rolled loop, in place of `turn`
 };
 
@@ -270,9 +270,14 @@ private:
   // Loops (elaborate_loop.cpp).
   struct Sequence;
   struct RolledLoop;
+  struct LoopStart;
   std::optional<Sequence> loop_sequence(const Expr *source, const std::optional<Range> &, const Context &);
   std::optional<std::vector<Value>> turns_of(const Sequence &, const Context &);
   Value unrolled_loop(const ForExpr &, const Sequence &, Span, const Context &);
+  Value loop_turns(const ForExpr &, const Sequence &, Span, const Context &);
+  bool numbers_to_indices(const ForExpr &, const Sequence &, const LoopStart &, const Context &);
+  std::vector<Local *> carried_locals(const ForExpr &, const Context &);
+  size_t error_count() const { return diagnostics_.error_count() + scratch_.error_count(); }
   std::optional<Value> rolled_loop(const ForExpr &, const Sequence &, Span, const Context &);
   Activation turned(const Activation &, size_t turn, const Context &);
   ir::NodeId turn_node(const Context &); // the hash of the turns of the loops around, in the frame
@@ -410,8 +415,8 @@ private:
 
   // Adjoints of their own (elaborate_adjoint.cpp).
   const Function *adjoint_of(const FunctionValue &) const;
-  Value declared_adjoint(const FunctionValue &, const Function &adjoint, const Value &result, const std::vector<Value> &arguments, Span,
-                         const Context &);
+  Value declared_adjoint(const FunctionValue &, const Function &adjoint, const Value &result, const std::vector<Value> &arguments,
+                         Span, const Context &);
   std::vector<TensorValue> with_adjoint(const std::vector<TensorValue> &results, const std::vector<ir::NodeId> &others,
                                         ir::Function adjoint, bool is_declared, const Context &);
   bool is_checkpoint(const Expr &, const Context &) const;

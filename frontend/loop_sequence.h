@@ -30,4 +30,16 @@ inline const YieldStmt *yield_of(const std::vector<Stmt> &body) {
   return body.empty() ? nullptr : std::get_if<YieldStmt>(&body.back().form);
 }
 
+/// What a loop begins with, for another attempt.
+struct Elaborator::LoopStart {
+  LoopStart(Elaborator &, const ForExpr &, const Context &);
+  void restore(Elaborator &, const Context &) const;
+
+  size_t errors; // before the loop
+  Diagnostics diagnostics, scratch;
+  Root root;
+  Activation activation;
+  std::vector<std::pair<Local *, Value>> locals; // that it binds again
+};
+
 } // namespace nnc::frontend

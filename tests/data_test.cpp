@@ -152,7 +152,7 @@ TEST_CASE("windows over rows of a table, bytes and lines", "[data]") {
   CHECK_THAT(outcome.error, Contains("bytes.bin: row 2 (from 0): byte is 100, but its type is index(100)"));
 }
 
-TEST_CASE("--data-root refuses what lies outside", "[data]") {
+TEST_CASE("a data root refuses what lies outside", "[data]") {
   Model model(showing("let c = chars(\"../other/text.txt\")", "  x: index(c.size) = c", "", "  load \"../model.safetensors\""));
   std::filesystem::create_directory(model.folder / "inner");
   std::filesystem::create_directory(model.folder / "other");
