@@ -117,7 +117,8 @@ std::vector<At> frontier(const ir::Function &function, const Memory &memory, Nod
     // What is carried is copied at first; rows and what is the same in every turn are read where they are.
     const size_t carries = std::get<ir::ScanAttributes>(node.attributes).carries;
     for (size_t i = 0; i < node.operands.size(); ++i)
-      i < carries ? visit({node.operands[i], identity_index(function.type(node.operands[i]).rank())}) : read_elsewhere(node.operands[i]);
+      i < carries ? visit({node.operands[i], identity_index(function.type(node.operands[i]).rank())})
+                  : read_elsewhere(node.operands[i]);
   } else if (has_own_operands(node.op))
     for (At &at : root_operands(function, root)) visit(std::move(at));
   else

@@ -75,7 +75,8 @@ double identity(ReduceKind kind, Elem elem) {
 
 class Execution {
 public:
-  Execution(const Entry &entry, nnc_call &call, int64_t turn) : entry_(entry), call_(call), turn_(turn), examples_(call.batch), turns_(entry.loops.size(), 0) {}
+  Execution(const Entry &entry, nnc_call &call, int64_t turn)
+      : entry_(entry), call_(call), turn_(turn), examples_(call.batch), turns_(entry.loops.size(), 0) {}
 
   /// All kernels, loops turn after turn.
   void run() { run(0, static_cast<int>(entry_.kernels.size()), -1); }

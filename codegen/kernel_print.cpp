@@ -110,7 +110,8 @@ std::string print(const Entry &entry) {
     text += fmt::format("buffer b{} {}{} at {}: {} × {} {}\n", id, name(buffer.space),
                         numbered ? fmt::format(" {}", buffer.number) : "", to_string(buffer.offset), to_string(buffer.elements),
                         ir::name(buffer.elem), buffer.label);
-    for (const auto &[loop, elements] : buffer.moves) text += fmt::format("  moves {} a turn of loop {}\n", to_string(elements), loop);
+    for (const auto &[loop, elements] : buffer.moves)
+      text += fmt::format("  moves {} a turn of loop {}\n", to_string(elements), loop);
   }
   for (int number = 0; number < static_cast<int>(entry.kernels.size()); ++number) {
     for (const TurnLoop &loop : entry.loops)

@@ -20,7 +20,7 @@ struct SourceLayout {
   ir::Elem stored = ir::Elem::f32;
   std::vector<int64_t> row; // shape of one row
   int data = 0;             // its data clause: the number of its row table
-  int64_t step = 0;         // elements from the start of one row to that of the next; 0: as many as a row has. Less where rows overlap
+  int64_t step = 0; // elements from the start of one row to that of the next; 0: as many as a row has. Less where rows overlap
 };
 
 struct Layout {

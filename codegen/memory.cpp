@@ -73,7 +73,8 @@ bool is_inner_product(const ir::Function &function, NodeId id) {
 }
 
 Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry, const std::vector<MemoryView> *arguments)
-    : function_(function), layout_(layout), arguments_(arguments), kept_(function.nodes.size(), false), buffer_(function.nodes.size(), -1) {
+    : function_(function), layout_(layout), arguments_(arguments), kept_(function.nodes.size(), false),
+      buffer_(function.nodes.size(), -1) {
   choose();
   make_buffers(entry);
 }
@@ -109,7 +110,8 @@ void Memory::choose() {
 
     if (has_own_operands(node.op) || node.op == Op::part) kept_[id] = true;
     if (node.op == Op::scan)
-      for (size_t i = std::get<ir::ScanAttributes>(node.attributes).carries; i < node.operands.size(); ++i) require(node.operands[i]);
+      for (size_t i = std::get<ir::ScanAttributes>(node.attributes).carries; i < node.operands.size(); ++i)
+        require(node.operands[i]);
     if (node.op == Op::dot && !is_inner_product(function_, id))
       for (NodeId operand : node.operands) require(operand);
     if (node.op == Op::gather || node.op == Op::order) require(node.operands[0]);

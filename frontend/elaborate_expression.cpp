@@ -119,7 +119,8 @@ Value Elaborator::evaluate_leaf(const Expr &expr, const Context &context) {
   }
   if (const auto *form = std::get_if<ReduceExpr>(&expr.form)) return reduce_indices(*form, expr.span, context);
   if (const auto *form = std::get_if<ForExpr>(&expr.form)) return evaluate_for(*form, expr.span, context);
-  if (const auto *form = std::get_if<CallExpr>(&expr.form)) return checkpointed(*form->arguments.front().value, expr.span, context);
+  if (const auto *form = std::get_if<CallExpr>(&expr.form))
+    return checkpointed(*form->arguments.front().value, expr.span, context);
   if (const auto *form = std::get_if<PipeExpr>(&expr.form)) return checkpointed(*form->value, expr.span, context);
   if (const auto *form = std::get_if<IfExpr>(&expr.form)) return evaluate_if(*form, context);
   return {}; // ErrorExpr

@@ -74,7 +74,7 @@ private:
   std::map<ir::NodeId, ir::NodeId> captures_; // (node of the parent, input of this)
   std::map<ir::NodeId, ir::NodeId> captured_; // the same backwards
   std::map<ir::NodeId, Element> indices_;
-  std::map<ir::NodeId, ir::NodeId> lifted_;   // (argument with extra axes, node of the parent)
+  std::map<ir::NodeId, ir::NodeId> lifted_; // (argument with extra axes, node of the parent)
   std::set<ir::NodeId> of_examples_;
   std::map<ir::NodeId, std::string> carried_; // (argument, name) of a loop's body
 };

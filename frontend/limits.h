@@ -14,6 +14,6 @@ constexpr int64_t max_turns = 1024;             // of a loop that is unrolled, i
 constexpr size_t max_rank = 32;
 constexpr int64_t max_read = 16'777'216; // numbers of a data file that are read when compiling
 constexpr size_t max_texts = 1'048'576;  // different texts of a column
-constexpr int64_t most_batch_axes = 2; // of a tensor: offsets are polynomials of that degree in the number of examples
+constexpr int64_t most_batch_axes = 2;   // of a tensor: offsets are polynomials of that degree in the number of examples
 
 } // namespace nnc::frontend

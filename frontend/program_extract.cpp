@@ -81,7 +81,8 @@ ir::Function extract(const ir::Function &graph, const std::string &name, const s
     builder.output(std::move(output));
   }
   if (mode != ExtractMode::as_it_is)
-    ir::change_bodies(function, [&](const ir::Function &body) { return extract(body, body.name, body.outputs, {}, ExtractMode::evaluation); });
+    ir::change_bodies(
+        function, [&](const ir::Function &body) { return extract(body, body.name, body.outputs, {}, ExtractMode::evaluation); });
   return mode == ExtractMode::alone ? passes::alone(function) : function;
 }
 

@@ -78,7 +78,8 @@ std::vector<Sample> custom_samples() {
   const NodeId x = input(real({3})), w = input(real({})), g = input(real({3}));
   b.output({OutputKind::result, 0, "", b.mul(g, b.broadcast_leading(w, {{3}}))});
   b.output({OutputKind::result, 1, "", b.reduce(ReduceKind::add, b.mul(g, x), {0})});
-  return {sample({real({3}), real({3}), real({})}, CustomAttributes{1, true, std::make_shared<const Function>(std::move(adjoint))})};
+  return {
+      sample({real({3}), real({3}), real({})}, CustomAttributes{1, true, std::make_shared<const Function>(std::move(adjoint))})};
 }
 
 } // namespace

@@ -17,7 +17,7 @@ namespace nnc::ir {
 struct Array {
   Elem elem = Elem::f64;
   std::vector<int64_t> dims;
-  std::vector<double> values; // row-major
+  std::vector<double> values;    // row-major
   std::vector<Array> parts = {}; // of a tuple; then the rest means nothing
 };
 
@@ -42,8 +42,8 @@ using Lift = Function (*)(const Function &, const std::vector<bool> &lifted, Ext
 struct AdjointContext {
   Builder &builder; // appends to the graph; nodes get the place of `node`
   NodeId node;
-  NodeId gradient;                 // of the result, in its type
-  const std::vector<bool> &wanted; // per operand
+  NodeId gradient;                   // of the result, in its type
+  const std::vector<bool> &wanted;   // per operand
   std::span<const NodeId> gradients; // of the results, where they are several; no_node for none
   Differentiate differentiate;
 

@@ -310,10 +310,8 @@ NodeId outer_product(Builder &b, NodeId id) {
 }
 
 constexpr Rule rules[] = {
-    {Op::dot, "outer product", outer_product},
-    {Op::reduce, "sum of a product", sum_of_product},
-    {Op::reduce, "sum of dots", sum_of_dots},
-    {Op::reduce, "sum of scatters", sum_of_scatters},
+    {Op::dot, "outer product", outer_product},          {Op::reduce, "sum of a product", sum_of_product},
+    {Op::reduce, "sum of dots", sum_of_dots},           {Op::reduce, "sum of scatters", sum_of_scatters},
     {Op::window_add, "sum of windows", sum_of_windows},
 };
 

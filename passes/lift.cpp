@@ -62,7 +62,8 @@ struct Lifting {
       operand_lifted.push_back(lifted[operand]);
       any = any || lifted[operand];
     }
-    if (any) return record(from.op).batch({builder, from, from.type, operands, operand_lifted, size, options.mini_batch, lift_function});
+    if (any)
+      return record(from.op).batch({builder, from, from.type, operands, operand_lifted, size, options.mini_batch, lift_function});
     return {builder.add_node(from.op, operands, from.attributes, record(from.op).declared_type ? &from.type : nullptr), false};
   }
 

@@ -36,11 +36,11 @@ public:
 
   void grow() {
     using Step = NodeId (Grower::*)(NodeId);
-    static constexpr Step steps[] = {&Grower::unary,     &Grower::binary,      &Grower::binary,    &Grower::with_constant,
-                                     &Grower::broadcast, &Grower::broadcast,   &Grower::transpose, &Grower::reshape,
-                                     &Grower::slice,     &Grower::pad,         &Grower::reverse,   &Grower::concatenate,
-                                     &Grower::reduce,    &Grower::reduce,      &Grower::dot,       &Grower::choose,
-                                     &Grower::gather,    &Grower::product_sum, &Grower::window,    &Grower::window,
+    static constexpr Step steps[] = {&Grower::unary,      &Grower::binary,      &Grower::binary,    &Grower::with_constant,
+                                     &Grower::broadcast,  &Grower::broadcast,   &Grower::transpose, &Grower::reshape,
+                                     &Grower::slice,      &Grower::pad,         &Grower::reverse,   &Grower::concatenate,
+                                     &Grower::reduce,     &Grower::reduce,      &Grower::dot,       &Grower::choose,
+                                     &Grower::gather,     &Grower::product_sum, &Grower::window,    &Grower::window,
                                      &Grower::window_add, &Grower::loop};
     NodeId made = (this->*steps[below(std::size(steps))])(floats[below(static_cast<int64_t>(floats.size()))]);
     if (made == no_node || !small(made)) return;
@@ -49,7 +49,6 @@ public:
   }
 
 private:
-
   NodeId argument(Type type) {
     return b.input({InputKind::argument, static_cast<int>(b.function().inputs.size()), "x", no_node}, std::move(type));
   }
@@ -213,7 +212,8 @@ private:
       if (i == 2) operands.back() = b.mul(operands.back(), b.convert(b.iota(type.dims, 0), Elem::f64));
     }
     operands.push_back(indices);
-    NodeId scan = b.add_node(Op::scan, operands, ScanAttributes{turns, 2, 1, below(2) == 1, std::make_shared<const Function>(body)});
+    NodeId scan =
+        b.add_node(Op::scan, operands, ScanAttributes{turns, 2, 1, below(2) == 1, std::make_shared<const Function>(body)});
     NodeId part = b.add_node(Op::part, {scan}, PartAttributes{below(4)});
     return below(2) && b.type(part).rank() > 0 ? b.reduce(ReduceKind::add, part, {0}) : part;
   }
