@@ -145,7 +145,7 @@ private:
       if (wanted[i]) in_loop.emplace_back(i, outputs[i].node);
   }
 
-  /// Replaces an input of the body by a node made in it. The body's order of nodes must stay, so the copy begins with the new nodes.
+  /// Inputs of the body that are one number become constants of it, where its other operations can see them.
   void spread_constants() {
     std::map<NodeId, double> values; // input of the body, number
     auto take = [&](std::vector<Loop::Operand> &operands) {
@@ -288,13 +288,12 @@ private:
     std::vector<NodeId> boundary;
     std::vector<bool> seen(loop.body.nodes.size(), false);
     for (NodeId node : tail) seen[node] = true;
-    std::vector<Loop::Operand> rows, same = loop.same;
     for (NodeId id = static_cast<NodeId>(loop.body.nodes.size()); id-- > 0;) {
       if (!seen[id]) continue;
       const bool is_input = loop.body[id].op == Op::input;
       const bool is_carried = is_input && std::any_of(loop.carried.begin(), loop.carried.end(),
                                                       [&](const Loop::Operand &operand) { return operand.inside == id; });
-      if (is_carried || (core[id] && !is_input && !is_cheap_leaf(id)))
+      if (is_carried || (core[id] && !is_input && !loop.body[id].operands.empty()))
         boundary.push_back(id);
       else
         for (NodeId operand : loop.body[id].operands) seen[operand] = true;
@@ -337,8 +336,6 @@ private:
       return true;
     });
   }
-
-  bool is_cheap_leaf(NodeId id) const { return loop.body[id].operands.empty(); }
 
   struct Deferred {
     std::vector<size_t> numbers;
