@@ -13,6 +13,7 @@ import sys
 import time
 
 STARTED = float(os.environ.get("BENCH_STARTED", time.time()))  # when the parent started this process
+FIRST_COSTS = int(os.environ.get("BENCH_FIRST_COSTS", 1))  # steps whose mean cost is reported
 
 import pathlib
 
@@ -78,12 +79,13 @@ def torch_runner(workload, fields, compiled, layout):
     batches = ShuffledRows(examples, workload.batch)
 
     def run(steps):
+        """The cost of the last step, and with JAX those of the last call."""
         for rows in torch.from_numpy(batches.take(steps)):
             optimizer.zero_grad()
             cost = forward(*(field[rows] for field in fields))
             cost.backward()
             optimizer.step()
-        return float(cost.detach())
+        return [float(cost.detach())]
 
     return run
 
@@ -161,7 +163,7 @@ def jax_runner(workload, fields, scanned, seconds):
         rows = batches.take(-(-steps // chunk) * chunk).astype(np.int32)
         for rows in rows.reshape(-1, chunk, workload.batch) if scanned else rows:
             carry, cost = function(carry, fields, rows)
-        return float(jnp.asarray(cost).reshape(-1)[0 if steps == 1 else -1])
+        return np.asarray(cost).reshape(-1)
 
     run.chunk = chunk
     return run
@@ -182,20 +184,22 @@ def main():
     real = lambda file: folder / file if data and (folder / file).exists() else None
     run = KINDS[kind](workload, fields_for_peers(workload, real), seconds, *(layout or [""]))
     chunk = getattr(run, "chunk", 1)
-    first_cost = run(1)
+    costs = list(run(chunk))
     first = time.time() - STARTED
-    run(chunk)
+    while len(costs) < FIRST_COSTS:
+        costs += list(run(chunk))
     steps = chunk
     while True:  # double until a run is long enough to be scaled
         begin = time.perf_counter()
-        cost = run(steps)
+        run(steps)
         taken = time.perf_counter() - begin
         if taken > seconds / 4:
             break
         steps *= 2
     steps = max(1, round(steps * seconds / taken / chunk)) * chunk
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    facts = {"first_step": first, "steps": steps, "first_cost": first_cost, "cost": cost, "peak_bytes": peak}
+    first_cost = float(np.mean(costs[:FIRST_COSTS]))
+    facts = {"first_step": first, "steps": steps, "first_cost": first_cost, "format": "".join(layout), "peak_bytes": peak}
     print(json.dumps(facts), flush=True)
     for _ in sys.stdin:
         begin = time.perf_counter()
