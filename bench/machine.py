@@ -22,22 +22,21 @@ def cpu_name():
     return platform.processor()
 
 
-class Peaks:
-    """What probe.cpp measures here and now: fma[threads] in GFLOP/s and triad[threads] in GB/s."""
+class Probe:
+    """What probe.cpp measures here and now: fma(threads) in GFLOP/s and triad(threads) in GB/s."""
 
-    def __init__(self, folder, thread_counts):
-        probe = folder / "probe"
-        subprocess.run(["g++", "-O3", "-march=native", "-pthread", HERE / "probe.cpp", "-o", probe], check=True)
-        measure = lambda what, threads: float(subprocess.check_output([probe, what, str(threads)], **pinned(threads)))
-        self.fma = {threads: measure("fma", threads) for threads in thread_counts}
-        self.triad = {threads: measure("triad", threads) for threads in thread_counts}
+    def __init__(self, folder):
+        self.program = folder / "probe"
+        subprocess.run(["g++", "-O3", "-march=native", "-pthread", HERE / "probe.cpp", "-o", self.program], check=True)
 
-    def bound(self, workload, threads):
-        """Seconds that a step takes at least: its products at the peak, or what its optimizer moves at the memory's speed."""
-        return max(workload.operations / (self.fma[threads] * 1e9), workload.compulsory_bytes() / (self.triad[threads] * 1e9))
+    def measure(self, what, threads):
+        return float(subprocess.check_output([self.program, what, str(threads)], **pinned(threads)))
 
-    def __str__(self):
-        return ", ".join(f"{self.fma[t]:.0f} GFLOP/s and {self.triad[t]:.1f} GB/s on {t}" for t in self.fma)
+    def fma(self, threads):
+        return self.measure("fma", threads)
+
+    def triad(self, threads):
+        return self.measure("triad", threads)
 
 
 def installed(package):

@@ -149,7 +149,7 @@ def jax_runner(workload, fields, scanned, seconds):
 
     if scanned:
         # Steps of a scan: many, but no more than half a run at 20 GFLOP/s.
-        chunk = int(max(4, min(4096, seconds / 2 * 20e9 / workload.operations)))
+        chunk = int(max(2, min(4096, seconds / 2 * 20e9 / workload.operations)))
 
         def many(carry, fields, rows):
             return jax.lax.scan(lambda carry, row: step(carry, fields, row), carry, rows)
@@ -186,7 +186,7 @@ def main():
     chunk = getattr(run, "chunk", 1)
     costs = list(run(chunk))
     first = time.time() - STARTED
-    while len(costs) < FIRST_COSTS:
+    while len(costs) < FIRST_COSTS and time.time() - STARTED < first + 10 * seconds:
         costs += list(run(chunk))
     steps = chunk
     while True:  # double until a run is long enough to be scaled

@@ -147,11 +147,14 @@ def layer_norm(layer, x, epsilon=1e-5):
 
 
 def attend(block, x):
+    """With einsum, which XLA compiles to slightly faster code here than jax.nn.dot_product_attention."""
     import jax
     import jax.numpy as jnp
 
     q, k, v = jnp.split(dense_rows(block["qkv"], x).reshape(*x.shape[:2], 3 * HEADS, WIDTH // HEADS), 3, axis=2)
-    mixed = jax.nn.dot_product_attention(q, k, v, is_causal=True)
+    score = jnp.einsum("bihc,bjhc->bhij", q, k) / np.float32(np.sqrt(WIDTH // HEADS))
+    score = jnp.where(np.tri(CONTEXT, dtype=bool), score, -jnp.inf)
+    mixed = jnp.einsum("bhij,bjhc->bihc", jax.nn.softmax(score), v)
     return dense_rows(block["out"], mixed.reshape(x.shape))
 
 
