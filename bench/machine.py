@@ -23,11 +23,12 @@ def cpu_name():
 
 
 class Probe:
-    """What probe.cpp measures here and now: fma(threads) in GFLOP/s and triad(threads) in GB/s."""
+    """What peaks.cpp measures here and now: fma(threads) in GFLOP/s and triad(threads) in GB/s."""
 
     def __init__(self, folder):
         self.program = folder / "probe"
-        subprocess.run(["g++", "-O3", "-march=native", "-pthread", HERE / "probe.cpp", "-o", self.program], check=True)
+        sources = [HERE / "probe.cpp", HERE / "peaks.cpp"]
+        subprocess.run(["g++", "-O3", "-march=native", "-pthread", *sources, "-o", self.program], check=True)
 
     def measure(self, what, threads):
         return float(subprocess.check_output([self.program, what, str(threads)], **pinned(threads)))
