@@ -64,12 +64,12 @@ const char *const attention = R"(fn attend(q: real[t, g, d], k: real[t, g, d], v
 }
 )";
 
-const char *const lstm = R"(fn lstm(xs: real[t, i], w: real[r, i], u: real[r, m], b: real[r]) {
+const char *const lstm = R"(fn lstm(xs: real[t, n], w: real[r, n], u: real[r, m], b: real[r]) {
   h = zeros(m)
   c = zeros(m)
   for x in xs {
-    i, f, g, o = split(w @ x + u @ h + b, 4)
-    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    a, f, g, o = split(w @ x + u @ h + b, 4)
+    c = sigmoid(f) * c + sigmoid(a) * tanh(g)
     h = sigmoid(o) * tanh(c)
     yield h
   }
@@ -85,7 +85,7 @@ const char *const norm = R"(fn norm(x: real[c], weight: real[c], bias: real[c]) 
 const std::vector<Size> squares = {{64, 64, 64}, {128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}};
 const std::vector<Size> images = {{64, 32, 32, 32}, {64, 16, 64, 64}, {64, 8, 128, 128}};
 const std::vector<Size> rows = {{65536, 128}, {16384, 1024}};
-const std::vector<Size> heads = {{16, 128, 4, 32}, {4, 1024, 8, 64}};
+const std::vector<Size> heads = {{16, 128, 4, 32}, {2, 1024, 8, 64}};
 const std::vector<Size> vectors = {{4096}, {1 << 24}}; // in the first cache and in memory
 const std::vector<Size> sequences = {{32, 64, 128, 256}};
 
