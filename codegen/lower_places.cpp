@@ -48,7 +48,7 @@ Places::Places(llvm::Module &module, const Entry &entry, const std::vector<Kerne
         moves_[loop].push_back({rows_.size(), elements * Size(ir::bytes(buffer.elem)), step_count_++});
       rows_.push_back({start_of(buffer), buffer.offset.c});
     }
-    for (uint64_t path : call.paths) rows_.push_back({0, {static_cast<int64_t>(path), 0, 0}});
+    for (uint64_t number : call.numbers) rows_.push_back({0, {static_cast<int64_t>(number), 0, 0}});
   }
 }
 

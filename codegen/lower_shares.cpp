@@ -56,7 +56,7 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
                           begins_loop[kernel], loop_from[kernel], size.c[0], size.c[1], size.c[2], sharing.granule})
       row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
     rows_.push_back(llvm::ConstantStruct::get(row_, row));
-    first_place += calls[kernel].buffers.size() + calls[kernel].paths.size();
+    first_place += calls[kernel].buffers.size() + calls[kernel].numbers.size();
   }
 }
 
