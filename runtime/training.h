@@ -34,6 +34,7 @@ private:
   const int64_t log_every;
   const Interrupt &interrupt;
 
+  std::vector<std::vector<int32_t>> other_rows; // of the drawn clauses behind the first
   std::vector<Feed> feeds;                      // of the drawn clauses
   int64_t most_steps;                           // in one call: what the buffers hold
   std::vector<std::vector<int32_t>> round_rows; // by clause behind the first: the rows of one call
