@@ -89,7 +89,7 @@ void Places::emit(llvm::IRBuilder<> &b, Value *call, Value *examples) {
   for (const Buffer *buffer : starts_) starts.push_back(b.CreatePtrToInt(start(b, call, *buffer), i64));
   array_ = emit_local(b, i64, rows_.size());
   emit_steps(b, examples);
-  if (rows_.size() > longest_unrolled) return emit_from_table(b, starts, examples);
+  if (!entry_.steps || rows_.size() > longest_unrolled) return emit_from_table(b, starts, examples);
   for (size_t number = 0; number < rows_.size(); ++number) {
     const auto &[start, c] = rows_[number];
     Value *place = b.CreateAdd(starts[start], b.getInt64(c[0])), *power = examples;

@@ -113,7 +113,8 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
   });
 }
 
-/// The steps of a small network are over in less than a microsecond: its calls stand one after the other, each of a function that is known.
+/// The steps of a small network are over in less than a microsecond: its calls stand one after the other, each of a function that is known. An entry
+/// without steps takes its kernels from the list always: it is called once for many, and its code is short.
 static constexpr size_t longest_unrolled = 32;
 
 void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, Value *turn, bool is_alone) const {
@@ -133,7 +134,7 @@ void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, V
     });
   };
   auto stretch = [&](int from, int to) {
-    if (to - from > static_cast<int>(longest_unrolled))
+    if (!entry_.steps || to - from > static_cast<int>(longest_unrolled))
       return emit_each(b, to - from, [&](Value *number) { call(b.CreateAdd(number, b.getInt64(from)), nullptr); });
     for (int kernel = from; kernel < to; ++kernel) call(b.getInt64(kernel), functions_[kernel]);
   };
