@@ -26,10 +26,10 @@ void export_description(llvm::Module &module, const std::string &text) {
   new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::ExternalLinkage, data, "nnc_description");
 }
 
-/// What an object is made of: the function of a form or of an entry, by number.
+/// What an object is made of: the function of a form, or those of entries, by number; or the description.
 struct Piece {
-  bool is_entry = false;
-  size_t number = 0;
+  enum Kind { form, entries, description } kind = form;
+  std::vector<size_t> numbers;
   double cost = 0;
 };
 
@@ -39,18 +39,29 @@ double compile_cost(const KernelForm &form) {
   for (const Stage &stage : form.kernel.stages) cost += code_cost(form.kernel, stage);
   return cost;
 }
-double compile_cost(const std::vector<KernelCall> &calls) { return 60 + std::min(static_cast<double>(calls.size()), 32.0); }
+double compile_cost(const Entry &entry) {
+  return entry.steps ? 60 + std::min(static_cast<double>(entry.kernels.size()), 32.0) : 25;
+}
 
 /// A unit's pieces and how each becomes an object. Threads may make several at once.
 class Pieces {
 public:
-  Pieces(std::span<const Entry> entries, const Target &target)
-      : entries_(entries), target_(target), processor_(codegen::processor(target)),
+  /// `description`: none where it is null.
+  Pieces(std::span<const Entry> entries, const std::string *description, const Target &target)
+      : entries_(entries), description_(description), target_(target), processor_(codegen::processor(target)),
         cache_(build_identity().empty() ? "" : target.cache) {
     Stopwatch watch(target.timed, "forms");
     forms_ = kernel_forms(entries, processor_);
-    for (size_t form = 0; form < forms_.forms.size(); ++form) pieces_.push_back({false, form, compile_cost(forms_.forms[form])});
-    for (size_t entry = 0; entry < entries.size(); ++entry) pieces_.push_back({true, entry, compile_cost(forms_.calls[entry])});
+    for (size_t form = 0; form < forms_.forms.size(); ++form)
+      pieces_.push_back({Piece::form, {form}, compile_cost(forms_.forms[form])});
+    // The entries without steps are short, and one object has less about it than several.
+    for (bool steps : {true, false}) {
+      Piece piece{Piece::entries, {}, 0};
+      for (size_t entry = 0; entry < entries.size(); ++entry)
+        if (entries[entry].steps == steps) piece.numbers.push_back(entry), piece.cost += compile_cost(entries[entry]);
+      if (!piece.numbers.empty()) pieces_.push_back(std::move(piece));
+    }
+    if (description) pieces_.push_back({Piece::description, {}, 0});
     machine_key_ = fmt::format("{}{}\n{}\n{} {} {}\n", build_identity(), processor_.cpu, processor_.features,
                                processor_.vector_bytes, processor_.registers, processor_.fma);
   }
@@ -59,10 +70,12 @@ public:
 
   void lower(const Piece &piece, llvm::Module &module) const {
     Stopwatch watch(target_.timed, "lower");
-    if (piece.is_entry)
-      lower_entry(module, processor_, entries_[piece.number], forms_.forms, forms_.calls[piece.number]);
-    else
-      lower_kernel(module, processor_, forms_.forms[piece.number]);
+    if (piece.kind == Piece::description) export_description(module, *description_);
+    for (size_t number : piece.numbers)
+      if (piece.kind == Piece::entries)
+        lower_entry(module, processor_, entries_[number], forms_.forms, forms_.calls[number]);
+      else
+        lower_kernel(module, processor_, forms_.forms[number]);
   }
   const std::vector<Piece> &all() const { return pieces_; }
 
@@ -73,6 +86,7 @@ private:
   std::string kept(std::string_view key, const std::function<std::string()> &make);
 
   std::span<const Entry> entries_;
+  const std::string *description_;
   const Target &target_;
   Processor processor_;
   KernelForms forms_;
@@ -104,18 +118,18 @@ void rename_symbol(std::string &object, const std::string &placeholder, const st
 
 /// A form's object is the same wherever the form stands in a program, so its function has a name of its own only when it is taken from there.
 std::string Pieces::object(const Piece &piece, MachineCode &code) {
-  if (piece.is_entry) {
+  if (piece.kind != Piece::form) {
     llvm::Module &module = code.start();
     lower(piece, module);
-    if (!cache_.is_on()) return code.finish(Output::object);
+    if (piece.kind == Piece::description || !cache_.is_on()) return code.finish(Output::object);
     std::string bitcode;
     llvm::raw_string_ostream stream(bitcode);
     llvm::WriteBitcodeToFile(module, stream);
-    return kept("entry\n" + stream.str(), [&] { return code.finish(Output::object); });
+    return kept("entries\n" + stream.str(), [&] { return code.finish(Output::object); });
   }
   static const std::string placeholder = "nnc_kernel" + std::string(54, '_');
-  std::string name = kernel_symbol(forms_.forms[piece.number]);
-  std::string made = kept("form\n" + forms_.keys[piece.number], [&] {
+  std::string name = kernel_symbol(forms_.forms[piece.numbers[0]]);
+  std::string made = kept("form\n" + forms_.keys[piece.numbers[0]], [&] {
     llvm::Module &module = code.start();
     lower(piece, module);
     module.getFunction(name)->setName(placeholder);
@@ -150,26 +164,19 @@ std::vector<std::string> Pieces::objects() {
 } // namespace
 
 std::string compile(const Unit &unit, const Target &target, Output output) {
-  Pieces pieces(unit.entries, target);
+  Pieces pieces(unit.entries, &unit.description, target);
   MachineCode code(pieces.processor(), target.timed);
   llvm::Module &module = code.start();
   for (const Piece &piece : pieces.all()) pieces.lower(piece, module);
-  export_description(module, unit.description);
   return code.finish(output);
 }
 
 std::vector<std::string> compile_entries(const std::vector<Entry> &entries, const Target &target) {
-  return Pieces(entries, target).objects();
+  return Pieces(entries, nullptr, target).objects();
 }
 
 std::vector<std::string> compile_objects(const Unit &unit, const Target &target) {
-  std::vector<std::string> objects = compile_entries(unit.entries, target);
-  Processor processor = codegen::processor(target);
-  MachineCode code(processor, target.timed);
-  Stopwatch watch(target.timed, "description");
-  export_description(code.start(), unit.description);
-  objects.push_back(code.finish(Output::object));
-  return objects;
+  return Pieces(unit.entries, &unit.description, target).objects();
 }
 
 } // namespace nnc::codegen

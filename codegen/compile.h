@@ -31,7 +31,7 @@ enum class Output { llvm, assembly, object };
 /// LLVM IR or assembly as text, or the bytes of an ELF object that defines nnc_description and nnc_<entry> for each entry.
 std::string compile(const Unit &, const Target &, Output);
 
-/// The same as objects: each kernel's code once (codegen/kernel_form.h), each entry, and the description. They are made side by side, or taken from
+/// The same as objects: each kernel's code once (codegen/kernel_form.h), the entries, and the description. They are made side by side, or taken from
 /// the cache: who changes a layer waits for that layer's kernels. What programs are linked of.
 std::vector<std::string> compile_objects(const Unit &, const Target &);
 /// Those without the description: what the JIT loads.
