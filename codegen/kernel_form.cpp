@@ -1,8 +1,10 @@
 #include "codegen/kernel_form.h"
 
+#include "codegen/count_through.h"
 #include "ir/op.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 namespace nnc::codegen {
@@ -33,7 +35,8 @@ Size bytes_per_turn(const Entry &entry, Space space) {
 /// Takes a kernel apart into its form and its places.
 class Abstraction {
 public:
-  Abstraction(const Entry &entry, const Kernel &kernel) : entry_(entry), from_(kernel), numbers_(kernel.values.size(), -1) {
+  Abstraction(const Entry &entry, const Kernel &kernel)
+      : entry_(entry), from_(kernel), draws_(draws(kernel)), numbers_(kernel.values.size(), -1) {
     Kernel &to = form.kernel;
     to.name = kernel.name, to.axes = kernel.axes, to.lanes = kernel.lanes, to.place = kernel.place;
     for (const Stage &stage : kernel.stages) {
@@ -56,7 +59,7 @@ public:
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
         form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
-    form.paths = static_cast<int>(call.paths.size());
+    form.numbers = static_cast<int>(call.numbers.size());
   }
 
   KernelForm form;
@@ -101,13 +104,23 @@ private:
       std::swap(made.operands[0], made.operands[1]);
     for (ValueId &operand : made.operands) operand = value(operand);
     if (made.code == Code::load || made.code == Code::store || made.code == Code::store_add) renumber(made.access);
-    if (made.op == ir::Op::random_bits) made.random.path = number_in(call.paths, made.random.path);
+    if (made.op == ir::Op::random_bits) made.random.path = number_in(call.numbers, made.random.path);
+    if (draws_ && made.code == Code::constant && ir::is_float(made.elem)) give(made);
     form.kernel.values.push_back(std::move(made));
     numbers_[id] = static_cast<ValueId>(form.kernel.values.size()) - 1;
   }
 
+  /// Each constant is a place of its own, so that no form depends on which are equal.
+  void give(Instruction &constant) {
+    constant.code = Code::given;
+    double value = ir::round_to(constant.elem, constant.value);
+    constant.value = static_cast<double>(call.numbers.size());
+    call.numbers.push_back(std::bit_cast<uint64_t>(value));
+  }
+
   const Entry &entry_;
   const Kernel &from_;
+  const bool draws_;
   std::vector<ValueId> numbers_; // by old number; -1: not met yet
 };
 
@@ -156,16 +169,17 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
   for (const Entry &entry : entries) {
     std::vector<KernelCall> &calls = made.calls.emplace_back();
     for (const Kernel &kernel : entry.kernels) {
-      Abstraction parts(entry, kernel);
       const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
+      const Kernel lowered = is_nest ? count_through(kernel) : kernel;
+      Abstraction parts(entry, lowered);
       if (is_nest) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));
-      if (is_new) made.forms.push_back(std::move(parts.form));
+      if (is_new) made.keys.push_back(found->first), made.forms.push_back(std::move(parts.form));
       parts.call.form = found->second;
       parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target)
                            : kernel.ordering  ? ordering_sharing(kernel)
                            : kernel.packing   ? packing_sharing(kernel)
-                                              : nest_sharing(kernel, target);
+                                              : nest_sharing(lowered, target);
       calls.push_back(std::move(parts.call));
     }
   }
