@@ -1,5 +1,6 @@
 // Transposes around contractions go into their attributes: which axis is contracted, and which operand is the left one.
 
+#include "passes/contract.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -100,6 +101,7 @@ NodeId slice_of_dot(Builder &b, NodeId id) {
 constexpr Rule rules[] = {
     {Op::slice, "of dot", slice_of_dot},
     {Op::dot, "of transpose", dot_of_transpose},
+    {Op::dot, "of quotient", dot_of_quotient},
     {Op::transpose, "of dot", transpose_of_dot},
 };
 
