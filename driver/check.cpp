@@ -33,6 +33,9 @@ int64_t points(const std::vector<codegen::Size> &axes, int64_t batch) {
 /// Arithmetic operations of a kernel on a mini-batch: two for each term of a product, one for each scalar operation and reduced term.
 int64_t operations(const codegen::Kernel &kernel, int64_t batch) {
   int64_t count = 0;
+  for (const codegen::Step &step : kernel.steps)
+    for (const codegen::Kernel &part : step.kernels) count += operations(part, batch);
+  if (!kernel.steps.empty()) return count;
   if (kernel.contraction) {
     const codegen::Contraction &contraction = *kernel.contraction;
     count += 2 * contraction.m.at(batch) * contraction.n.at(batch) * points(contraction.k, batch);
