@@ -198,7 +198,7 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
   }
   std::vector<Unit> units = EntryBuilder(entry, layout).build(function, memory, outputs);
   drop_dead_stores(units, entry.buffers);
-  form_slabs(units, entry.buffers);
+  form_slabs(units, entry, options.slabs);
   schedule(std::move(units), entry);
   plan_memory(entry);
   place_barriers(entry);

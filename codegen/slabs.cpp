@@ -1,6 +1,7 @@
 #include "codegen/slabs.h"
 
 #include "codegen/slab_axes.h"
+#include "codegen/slab_blocks.h"
 #include "ir/builder.h"
 
 #include <algorithm>
@@ -10,8 +11,6 @@ namespace nnc::codegen {
 
 namespace {
 
-constexpr int64_t least_product = 16384;     // multiply-adds of a slab's product: less is not worth a call
-constexpr int64_t most_slab_bytes = 1 << 20; // of a thread's scratch: it is to stay in the second-level cache
 constexpr size_t most_steps = 16;
 
 /// What the kernels of one level read and write, and which must run before which.
@@ -70,7 +69,7 @@ bool is_scratch(const std::vector<Buffer> &buffers, const std::set<BufferId> &ca
 }
 
 /// A product of operands that both differ from slab to slab, and whose result is larger than they are.
-bool is_seed(const Kernel &kernel) {
+bool is_seed(const Kernel &kernel, int64_t least_product) {
   if (!kernel.contraction || kernel.axes.empty()) return false;
   const Contraction &c = *kernel.contraction;
   Size points = c.m * c.n;
@@ -86,8 +85,9 @@ bool is_seed(const Kernel &kernel) {
 /// Kernels that are to be steps, around the product that makes the first large tensor.
 class Run {
 public:
-  Run(std::vector<Unit> &units, std::vector<Buffer> &buffers, const std::set<BufferId> &carried)
-      : units_(units), buffers_(buffers), carried_(carried), order_(units, buffers, carried) {}
+  Run(std::vector<Unit> &units, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits)
+      : units_(units), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(units, entry.buffers, carried),
+        limits_(limits) {}
 
   /// A run around unit `seed`.
   bool grow(size_t seed) {
@@ -115,7 +115,7 @@ public:
     std::set<BufferId> needed;
     for (BufferId buffer : shared_)
       if (is_large(buffer) && !remade.contains(buffer) && is_used_outside(buffer)) needed.insert(buffer);
-    if (needed.empty() || is_used_in_loop(needed) || scratch_bytes(shared_) > most_slab_bytes) return false;
+    if (needed.empty() || is_used_in_loop(needed) || !(scratch_bytes(shared_) <= limits_.most_bytes || rows())) return false;
     std::vector<size_t> makers; // from the last to the first
     const std::vector<size_t> members = in_order();
     std::set<BufferId> wanted = needed;
@@ -168,26 +168,35 @@ public:
     std::set<BufferId> only_here = shared_;
     std::erase_if(only_here, [&](BufferId id) { return is_used_outside(id); });
     const bool has_large = std::any_of(only_here.begin(), only_here.end(), [&](BufferId id) { return is_large(id); });
-    if (!has_large || scratch_bytes(only_here) > most_slab_bytes) return false;
-    std::map<BufferId, BufferId> own; // of the thread
+    const int64_t bytes = scratch_bytes(only_here);
+    const std::optional<Rows> rows = bytes > limits_.most_bytes ? this->rows() : std::nullopt;
+    if (!has_large || (bytes > limits_.most_bytes && !rows)) return false;
+    const int64_t block =
+        rows ? std::clamp(limits_.block_bytes * rows->count / bytes / 8 * 8, std::min<int64_t>(8, rows->count), rows->count) : 0;
+    std::set<BufferId> own; // of the thread
+    std::map<BufferId, BufferId> moved;
     for (BufferId id : only_here) {
-      buffers_.push_back({Space::slab, 0, whole.slab_bytes, buffers_[id].elem, elements_in_slab(id), buffers_[id].label});
-      whole.slab_bytes += bytes_in_slab(id);
-      own[id] = static_cast<BufferId>(buffers_.size() - 1);
+      int64_t elements = elements_in_slab(id);
+      if (rows) elements = (elements / std::max<int64_t>(rows->count - 1, 1) + 1) * block;
+      buffers_.push_back({Space::slab, 0, whole.slab_bytes, buffers_[id].elem, elements, buffers_[id].label});
+      whole.slab_bytes += whole_lines(elements * ir::bytes(buffers_[id].elem));
+      moved[id] = static_cast<BufferId>(buffers_.size() - 1);
+      own.insert(moved[id]);
     }
-    Step &step = whole.steps.emplace_back();
-    const std::vector<size_t> members = in_order();
-    for (size_t unit : members) {
-      Kernel kernel = std::move(members_[unit]);
+    std::vector<Kernel> kernels = in_order_kernels();
+    for (Kernel &kernel : kernels)
       visit_accesses(kernel, [&](Access &access, bool) {
-        const auto found = own.find(access.buffer);
-        if (found == own.end()) return;
+        const auto found = moved.find(access.buffer);
+        if (found == moved.end()) return;
         access.buffer = found->second;
         for (size_t axis = 0; axis < std::min(around, access.strides.size()); ++axis) access.strides[axis] = Size(0);
       });
-      step.kernels.push_back(std::move(kernel));
-    }
-    whole.place = step.kernels.front().place;
+    whole.place = kernels.front().place;
+    if (rows)
+      whole.steps = in_blocks(kernels, *rows, block, own, around, entry_);
+    else
+      whole.steps = {{1, std::move(kernels)}};
+    const std::vector<size_t> members = in_order();
     units_[members.front()].kernel = std::move(whole);
     for (size_t k = members.size(); k-- > 1;) {
       units_[members[k]].kernel = {};
@@ -200,6 +209,13 @@ public:
   }
 
 private:
+  std::vector<Kernel> in_order_kernels() const {
+    std::vector<Kernel> kernels;
+    for (size_t unit : in_order()) kernels.push_back(members_.at(unit));
+    return kernels;
+  }
+  std::optional<Rows> rows() const { return find_rows(in_order_kernels(), shared_, slabs_.size() + 1); }
+
   int64_t elements_in_slab(BufferId id) const {
     int64_t elements = 0;
     for (const auto &[unit, kernel] : members_)
@@ -208,13 +224,10 @@ private:
       });
     return elements;
   }
-  int64_t bytes_in_slab(BufferId id) const {
-    constexpr int64_t line = 64;
-    return (elements_in_slab(id) * ir::bytes(buffers_[id].elem) + line - 1) / line * line;
-  }
+  static int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
   int64_t scratch_bytes(const std::set<BufferId> &ids) const {
     int64_t bytes = 0;
-    for (BufferId id : ids) bytes += bytes_in_slab(id);
+    for (BufferId id : ids) bytes += whole_lines(elements_in_slab(id) * ir::bytes(buffers_[id].elem));
     return bytes;
   }
 
@@ -318,9 +331,11 @@ private:
   }
 
   std::vector<Unit> &units_;
+  Entry &entry_;
   std::vector<Buffer> &buffers_;
   const std::set<BufferId> &carried_;
   const Order order_;
+  const SlabLimits &limits_;
   SlabAxes slabs_;
   Size elements_;                                 // of a large tensor
   std::map<size_t, Kernel> members_;              // by unit, with slabs first
@@ -328,36 +343,42 @@ private:
   std::set<BufferId> shared_;                     // what members write
 };
 
-bool is_seed(const Unit &unit) { return unit.loop < 0 && is_seed(unit.kernel); }
+/// What to look for, and where.
+struct Search {
+  Entry &entry;
+  const SlabLimits &limits;
+  std::set<BufferId> remade;
 
-/// Makes one run's large tensors again for others. True where there was one.
-bool remake(std::vector<Unit> &units, std::vector<Buffer> &buffers, const std::set<BufferId> &carried,
-            std::set<BufferId> &remade) {
-  for (Unit &unit : units)
-    if (remake(unit.body, buffers, unit.carried, remade)) return true;
-  for (size_t seed = 0; seed < units.size(); ++seed) {
-    if (!is_seed(units[seed])) continue;
-    Run run(units, buffers, carried);
-    if (run.grow(seed) && run.remake(remade)) return true;
-  }
-  return false;
-}
+  bool is_seed(const Unit &unit) const { return unit.loop < 0 && codegen::is_seed(unit.kernel, limits.least_product); }
 
-void replace(std::vector<Unit> &units, std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
-  for (Unit &unit : units) replace(unit.body, buffers, unit.carried);
-  for (size_t seed = 0; seed < units.size(); ++seed) {
-    if (!is_seed(units[seed])) continue;
-    Run run(units, buffers, carried);
-    if (run.grow(seed) && run.replace()) seed = static_cast<size_t>(-1); // the units have other numbers now
+  /// Makes one run's large tensors again for others. True where there was one.
+  bool remake(std::vector<Unit> &units, const std::set<BufferId> &carried) {
+    for (Unit &unit : units)
+      if (remake(unit.body, unit.carried)) return true;
+    for (size_t seed = 0; seed < units.size(); ++seed) {
+      if (!is_seed(units[seed])) continue;
+      Run run(units, entry, carried, limits);
+      if (run.grow(seed) && run.remake(remade)) return true;
+    }
+    return false;
   }
-}
+
+  void replace(std::vector<Unit> &units, const std::set<BufferId> &carried) {
+    for (Unit &unit : units) replace(unit.body, unit.carried);
+    for (size_t seed = 0; seed < units.size(); ++seed) {
+      if (!is_seed(units[seed])) continue;
+      Run run(units, entry, carried, limits);
+      if (run.grow(seed) && run.replace()) seed = static_cast<size_t>(-1); // the units have other numbers now
+    }
+  }
+};
 
 } // namespace
 
-void form_slabs(std::vector<Unit> &units, std::vector<Buffer> &buffers) {
-  std::set<BufferId> remade;
-  while (remake(units, buffers, {}, remade)) drop_dead_stores(units, buffers);
-  replace(units, buffers, {});
+void form_slabs(std::vector<Unit> &units, Entry &entry, const SlabLimits &limits) {
+  Search search{entry, limits, {}};
+  while (search.remake(units, {})) drop_dead_stores(units, entry.buffers);
+  search.replace(units, {});
 }
 
 } // namespace nnc::codegen

@@ -4,11 +4,12 @@
 // reads of it, as the backward pass does, is computed again for that. Found in the accesses of kernels, so whatever index notation, softmax or
 // other maps made them.
 
+#include "codegen/make_entry.h"
 #include "codegen/schedule.h"
 
 namespace nnc::codegen {
 
 /// Replaces runs of kernels by kernels with steps, also within loops. Stores that nothing reads any more are left for drop_dead_stores.
-void form_slabs(std::vector<Unit> &, std::vector<Buffer> &);
+void form_slabs(std::vector<Unit> &, Entry &, const SlabLimits &);
 
 } // namespace nnc::codegen

@@ -75,7 +75,6 @@ Value Elaborator::close_lifted(Frame &inner, const Value &result, const std::vec
   ir::Function function = inner.function();
   for (const TensorValue &leaf : leaves) function.outputs.push_back({ir::OutputKind::result, 0, "", leaf.node});
   for (int slot : updated) function.outputs.push_back({ir::OutputKind::tensor, slot, "", inner.root().states[slot].node});
-  ok = ok && lifted_size_ok(function, axes, span, parent);
 
   // Which parent's node each input stands for.
   std::vector<NodeId> outer;
@@ -86,6 +85,12 @@ Value Elaborator::close_lifted(Frame &inner, const Value &result, const std::vec
     argument_of.push_back(captured ? nullptr : &arguments[next++]);
     outer.push_back(captured ? *captured : argument_of.back()->outer);
   }
+
+  std::vector<std::vector<bool>> varies; // input by axis
+  for (size_t i = 0; i < argument_of.size(); ++i)
+    varies.push_back(argument_of[i] ? argument_of[i]->has_axis
+                                    : std::vector<bool>(axes.size(), function.inputs[i].kind == ir::InputKind::position));
+  ok = ok && lifted_size_ok(function, axes, varies, span, parent);
 
   // From the innermost axis outwards, each new axis in front.
   for (size_t axis = axes.size(); ok && axis-- > 0;) {
@@ -123,16 +128,25 @@ Value Elaborator::close_lifted(Frame &inner, const Value &result, const std::vec
   });
 }
 
-bool Elaborator::lifted_size_ok(const ir::Function &function, const std::vector<Dim> &axes, Span span, const Context &context) {
-  int64_t largest = 1;
+/// Whether each node, with the axes that what it is made of varies along, has elements that can be counted.
+bool Elaborator::lifted_size_ok(const ir::Function &function, const std::vector<Dim> &axes,
+                                const std::vector<std::vector<bool>> &varies, Span span, const Context &context) {
+  std::vector<std::vector<bool>> along;
   for (const ir::Node &node : function.nodes) {
+    std::vector<bool> own(axes.size(), false);
+    if (const auto *input = std::get_if<ir::InputAttributes>(&node.attributes)) own = varies[input->number];
+    for (NodeId operand : node.operands)
+      for (size_t axis = 0; axis < axes.size(); ++axis) own[axis] = own[axis] || along[operand][axis];
     int64_t elements = 1;
     for (const ir::Extent &extent : node.type.dims) elements *= extent.count;
-    largest = std::max(largest, elements);
+    std::vector<Dim> dims;
+    for (size_t axis = 0; axis < axes.size(); ++axis)
+      if (own[axis]) dims.push_back(axes[axis]);
+    dims.push_back({elements, nullptr});
+    if (!size_ok(dims, span, context)) return false;
+    along.push_back(std::move(own));
   }
-  std::vector<Dim> dims = axes;
-  dims.push_back({largest, nullptr});
-  return size_ok(dims, span, context);
+  return true;
 }
 
 } // namespace nnc::frontend

@@ -371,7 +371,8 @@ private:
   Value close_lifted(Frame &inner, const Value &result, const std::vector<Dim> &axes, const std::vector<LiftArgument> &arguments,
                      Span, const Context &parent);
   void abandon(Frame &inner);
-  bool lifted_size_ok(const ir::Function &, const std::vector<Dim> &axes, Span, const Context &);
+  bool lifted_size_ok(const ir::Function &, const std::vector<Dim> &axes, const std::vector<std::vector<bool>> &varies, Span,
+                      const Context &);
 
   // Calls (elaborate_call.cpp, elaborate_dimensions.cpp).
   struct FormalLeaf;
