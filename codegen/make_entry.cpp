@@ -1,6 +1,7 @@
 #include "codegen/make_entry.h"
 
 #include "codegen/body.h"
+#include "codegen/moved_stores.h"
 #include "codegen/plan.h"
 #include "codegen/schedule.h"
 #include "codegen/slabs.h"
@@ -198,6 +199,7 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
   }
   std::vector<Unit> units = EntryBuilder(entry, layout).build(function, memory, outputs);
   drop_dead_stores(units, entry.buffers);
+  store_in_place_of_copies(units, entry.buffers);
   form_slabs(units, entry, options.slabs);
   schedule(std::move(units), entry);
   plan_memory(entry);

@@ -98,25 +98,13 @@ private:
     bool all = true;
     visit_accesses(kernel, [&](const Access &access, bool writes) {
       if (!shared_.contains(access.buffer)) return;
-      if (writes && sums) {
-        all = all && uses(access.buffer) == 1;
-        return;
-      }
+      if (writes && sums) all = false; // no kernel of the run may see what is not all summed
       const Size stride = stride_of(access, axis);
       const auto known = strides_.find(access.buffer);
       const std::optional<int64_t> within = reach(one_row, access, around_);
       all = all && known != strides_.end() && known->second == stride && stride.is_constant() && within && *within < stride.c[0];
     });
     return all;
-  }
-
-  /// Kernels that touch a buffer.
-  int uses(BufferId id) const {
-    return static_cast<int>(std::count_if(kernels_.begin(), kernels_.end(), [&](const Kernel &kernel) {
-      bool touches = false;
-      visit_accesses(kernel, [&](const Access &access, bool) { touches |= access.buffer == id; });
-      return touches;
-    }));
   }
 
   const std::vector<Kernel> &kernels_;

@@ -113,7 +113,7 @@ public:
   /// Computes again, in kernels of their own, what units outside of the run read of its large tensors. True where there was such.
   bool remake(std::set<BufferId> &remade) {
     std::set<BufferId> needed;
-    for (BufferId buffer : shared_)
+    for (BufferId buffer : written_)
       if (is_large(buffer) && !remade.contains(buffer) && is_used_outside(buffer)) needed.insert(buffer);
     if (needed.empty() || is_used_in_loop(needed) || !(scratch_bytes(shared_) <= limits_.most_bytes || rows())) return false;
     std::vector<size_t> makers; // from the last to the first
@@ -125,7 +125,7 @@ public:
       if (!makes) continue;
       makers.push_back(members[k]);
       for (BufferId id : traffic.reads)
-        if (is_large(id) && shared_.contains(id)) wanted.insert(id);
+        if (is_large(id) && written_.contains(id)) wanted.insert(id);
     }
     std::map<BufferId, BufferId> again;
     for (BufferId id : wanted) {
@@ -165,17 +165,16 @@ public:
     const size_t around = slabs_.size() + 1;
     Kernel whole;
     whole.axes = slabs_;
-    std::set<BufferId> only_here = shared_;
-    std::erase_if(only_here, [&](BufferId id) { return is_used_outside(id); });
-    const bool has_large = std::any_of(only_here.begin(), only_here.end(), [&](BufferId id) { return is_large(id); });
-    const int64_t bytes = scratch_bytes(only_here);
-    const std::optional<Rows> rows = bytes > limits_.most_bytes ? this->rows() : std::nullopt;
-    if (!has_large || (bytes > limits_.most_bytes && !rows)) return false;
+    std::optional<Rows> rows;
+    if (scratch_bytes(only_here()) > limits_.most_bytes && !(rows = this->rows())) return false;
+    const std::set<BufferId> ids = only_here();
+    if (std::none_of(ids.begin(), ids.end(), [&](BufferId id) { return is_large(id); })) return false;
+    const int64_t bytes = scratch_bytes(ids);
     const int64_t block =
         rows ? std::clamp(limits_.block_bytes * rows->count / bytes / 8 * 8, std::min<int64_t>(8, rows->count), rows->count) : 0;
     std::set<BufferId> own; // of the thread
     std::map<BufferId, BufferId> moved;
-    for (BufferId id : only_here) {
+    for (BufferId id : ids) {
       int64_t elements = elements_in_slab(id);
       if (rows) elements = (elements / std::max<int64_t>(rows->count - 1, 1) + 1) * block;
       buffers_.push_back({Space::slab, 0, whole.slab_bytes, buffers_[id].elem, elements, buffers_[id].label});
@@ -209,12 +208,52 @@ public:
   }
 
 private:
+  /// What only members touch.
+  std::set<BufferId> only_here() const {
+    std::set<BufferId> ids = shared_;
+    std::erase_if(ids, [&](BufferId id) { return is_used_outside(id); });
+    return ids;
+  }
+
   std::vector<Kernel> in_order_kernels() const {
     std::vector<Kernel> kernels;
     for (size_t unit : in_order()) kernels.push_back(members_.at(unit));
     return kernels;
   }
-  std::optional<Rows> rows() const { return find_rows(in_order_kernels(), shared_, slabs_.size() + 1); }
+  /// The rows that blocks are of; kernels that only use what a sum over all rows gives leave the run where they are in the way.
+  std::optional<Rows> rows() {
+    auto found = find_rows(in_order_kernels(), shared_, slabs_.size() + 1);
+    while (!found && leave_last()) found = find_rows(in_order_kernels(), shared_, slabs_.size() + 1);
+    return found;
+  }
+
+  /// Without a member that touches nothing large and that no other needs.
+  bool leave_last() {
+    for (const auto &[unit, kernel] : members_) {
+      const Traffic &traffic = order_.traffic[unit];
+      auto large = [&](BufferId id) { return is_large(id); };
+      const bool is_needed =
+          std::any_of(members_.begin(), members_.end(), [&](const auto &other) { return order_.depends(other.first, unit); });
+      if (is_needed || std::any_of(traffic.reads.begin(), traffic.reads.end(), large) ||
+          std::any_of(traffic.writes.begin(), traffic.writes.end(), large))
+        continue;
+      members_.erase(unit);
+      shared_ = shared_of(members_);
+      return true;
+    }
+    return false;
+  }
+
+  /// What one of the members writes and others touch.
+  std::set<BufferId> shared_of(const std::map<size_t, Kernel> &members) const {
+    std::set<BufferId> shared;
+    for (const auto &[writer, kernel_of_writer] : members)
+      for (BufferId id : order_.traffic[writer].writes)
+        for (const auto &[other, kernel_of_other] : members)
+          if (other != writer && (order_.traffic[other].reads.contains(id) || order_.traffic[other].writes.contains(id)))
+            shared.insert(id);
+    return shared;
+  }
 
   int64_t elements_in_slab(BufferId id) const {
     int64_t elements = 0;
@@ -257,7 +296,7 @@ private:
       const Traffic &traffic = order_.traffic[unit];
       for (const auto &[buffer, along] : strides) {
         if (!is_scratch(buffer)) continue;
-        const bool consumes = traffic.reads.contains(buffer) && shared_.contains(buffer);
+        const bool consumes = traffic.reads.contains(buffer) && written_.contains(buffer);
         const bool produces = traffic.writes.contains(buffer) && is_large(buffer);
         if ((consumes || produces) && join(unit, buffer, along)) return true;
       }
@@ -271,7 +310,8 @@ private:
     if (kernel.ordering || !kernel.steps.empty()) return false;
     bool plain = true;
     visit_accesses(kernel, [&](const Access &access, bool writes) {
-      plain = plain && (!writes || (is_scratch(access.buffer) && access.indirect.empty()));
+      const bool fits = is_scratch(access.buffer) || buffers_[access.buffer].space == Space::output;
+      plain = plain && (!writes || (fits && access.indirect.empty()));
     });
     for (const Instruction &value : kernel.values) plain = plain && value.code != Code::store_add;
     if (!plain) return false;
@@ -284,8 +324,7 @@ private:
     std::map<size_t, Kernel> members = members_;
     members.emplace(unit, std::move(*turned));
     std::map<BufferId, std::vector<Size>> along = strides_;
-    std::set<BufferId> shared = shared_;
-    for (BufferId id : order_.traffic[unit].writes) shared.insert(id);
+    const std::set<BufferId> shared = shared_of(members);
     bool fits = true;
     for (const auto &[number, member] : members)
       visit_accesses(member, [&](const Access &access, bool) {
@@ -296,7 +335,8 @@ private:
         fits = fits && found->second == own && is_apart(member, access, own);
       });
     if (!fits) return false;
-    members_ = std::move(members), strides_ = std::move(along), shared_ = std::move(shared);
+    members_ = std::move(members), strides_ = std::move(along), shared_ = shared;
+    written_.insert(order_.traffic[unit].writes.begin(), order_.traffic[unit].writes.end());
     return true;
   }
 
@@ -340,7 +380,8 @@ private:
   Size elements_;                                 // of a large tensor
   std::map<size_t, Kernel> members_;              // by unit, with slabs first
   std::map<BufferId, std::vector<Size>> strides_; // along the slabs, of what members touch
-  std::set<BufferId> shared_;                     // what members write
+  std::set<BufferId> written_;                    // by members
+  std::set<BufferId> shared_;                     // what one member writes and others touch
 };
 
 /// What to look for, and where.
