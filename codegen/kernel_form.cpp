@@ -7,6 +7,9 @@
 #include <unordered_map>
 
 namespace nnc::codegen {
+
+using ir::Elem;
+
 namespace {
 
 /// Whether two buffers never share a byte, for any number of examples.
@@ -108,15 +111,23 @@ private:
   std::vector<ValueId> numbers_; // by old number; -1: not met yet
 };
 
-/// A step's kernel at one point of the first axes: of each buffer a slice for each way in which it moves along them.
+/// The buffer that holds the numbers of a slab along its axes, i32, and of the turn.
+constexpr BufferId slab_point = -1;
+
+/// A step's kernel at one point of the first axes: of each buffer a slice for each way in which it moves along them. Where the point is, is read from
+/// behind the slab's scratch.
 class Slices {
 public:
-  Slices(const Entry &from, const Kernel &part, size_t around) : kernel(part), around_(around) {
+  Slices(const Entry &from, const Kernel &part, size_t around, int64_t slab_bytes) : kernel(part), around_(around) {
     entry.name = from.name, entry.steps = from.steps, entry.costs = from.costs, entry.reports = from.reports;
     from_ = &from;
     for (Instruction &value : kernel.values) {
       if (value.code == Code::load || value.code == Code::store) slice(value.access);
-      if (value.code == Code::axis) value.axis -= static_cast<int>(around);
+      if (value.code != Code::axis) continue;
+      if (value.axis >= static_cast<int>(around))
+        value.axis -= static_cast<int>(around);
+      else
+        value = load_of(Elem::i32, {point(slab_bytes), value.axis, {}, {}}, value.place);
     }
     if (kernel.contraction) slice(kernel.contraction->a), slice(kernel.contraction->b);
     kernel.axes.erase(kernel.axes.begin(), kernel.axes.begin() + static_cast<std::ptrdiff_t>(around));
@@ -138,6 +149,13 @@ private:
     }
     access.strides.erase(begin, own);
     access.buffer = static_cast<BufferId>(number);
+  }
+
+  BufferId point(int64_t slab_bytes) {
+    const size_t number = number_in(slices, {slab_point, {}});
+    if (number == entry.buffers.size())
+      entry.buffers.push_back({Space::slab, 0, slab_bytes, Elem::i32, static_cast<int64_t>(around_), "point"});
+    return static_cast<BufferId>(number);
   }
 
   const Entry *from_;
@@ -235,12 +253,16 @@ private:
 
   /// A step's kernel without the axes around it: where it is along them is in the places.
   StepCall step_call(const Entry &entry, const Kernel &part, size_t around, KernelForm &form, KernelCall &whole) {
-    const Slices slices(entry, part, around);
+    const Slices slices(entry, part, around, form.kernel.slab_bytes);
     const KernelCall inner = call_of(slices.entry, slices.kernel);
     StepCall made_call;
     made_call.name = made.forms[inner.form].kernel.name, made_call.extent = inner.sharing.extent;
     for (BufferId id : inner.buffers) {
       const auto &[buffer, moves] = slices.slices[id];
+      if (buffer == slab_point) {
+        made_call.places.push_back({-1, form.kernel.slab_bytes, {}});
+        continue;
+      }
       const Size bytes(ir::bytes(entry.buffers[buffer].elem));
       StepPlace place;
       for (const Size &move : moves) place.moves.push_back(move * bytes);

@@ -15,16 +15,19 @@ public:
     for (const FormStep &step : f.form.steps)
       for (const StepCall &call : step.calls) most = std::max(most, call.places.size() + call.paths.size());
     places_ = f.local(f.b.getInt64Ty(), static_cast<int64_t>(most), 8);
-    if (f.kernel.slab_bytes > 0) scratch_ = f.local(f.b.getInt8Ty(), f.kernel.slab_bytes, 64);
+    const size_t point = (f.kernel.axes.size() + 1) * sizeof(int32_t); // behind the scratch
+    scratch_ = f.local(f.b.getInt8Ty(), f.kernel.slab_bytes + static_cast<int64_t>(point), 64);
   }
 
   void emit() {
     f_.loop(f_.begin, f_.end, 1, [&](Value *slab) {
       const std::vector<Value *> point = point_of(slab);
+      for (size_t axis = 0; axis < point.size(); ++axis) put_number(axis, point[axis]);
       for (const FormStep &step : f_.form.steps)
         f_.loop(f_.integer(0), f_.integer(step.turns), 1, [&](Value *turn) {
           std::vector<Value *> axes = point;
           axes.push_back(turn);
+          put_number(point.size(), turn);
           for (const StepCall &call : step.calls) emit(call, axes);
         });
     });
@@ -40,6 +43,12 @@ private:
       if (axis > 0) number = f_.b.CreateUDiv(number, extent);
     }
     return point;
+  }
+
+  void put_number(size_t axis, Value *number) {
+    const int64_t at = f_.kernel.slab_bytes + static_cast<int64_t>(axis * sizeof(int32_t));
+    f_.b.CreateStore(f_.b.CreateTrunc(number, f_.b.getInt32Ty()),
+                     f_.b.CreateConstInBoundsGEP1_64(f_.b.getInt8Ty(), scratch_, at));
   }
 
   void emit(const StepCall &call, const std::vector<Value *> &axes) {
@@ -62,7 +71,7 @@ private:
   }
 
   KernelFunction &f_;
-  Value *places_, *scratch_ = nullptr;
+  Value *places_, *scratch_;
 };
 
 } // namespace

@@ -70,7 +70,6 @@ public:
       if (value.code != Code::axis) continue;
       const auto found = std::find(order.begin(), order.end(), value.axis);
       value.axis = found == order.end() ? value.axis + 1 : static_cast<int>(found - order.begin());
-      if (value.axis < static_cast<int>(axes_.size())) return std::nullopt; // it must not know which slab it is in
     }
     std::vector<Size> extents;
     for (int axis : order) extents.push_back(axis < 0 ? Size(1) : kernel_.axes[axis]);

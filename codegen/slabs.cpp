@@ -82,12 +82,15 @@ bool is_seed(const Kernel &kernel, int64_t least_product) {
   return true;
 }
 
+/// Buffers of what is computed again, with those of what it was first.
+using Remade = std::map<BufferId, BufferId>;
+
 /// Kernels that are to be steps, around the product that makes the first large tensor.
 class Run {
 public:
-  Run(std::vector<Unit> &units, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits)
+  Run(std::vector<Unit> &units, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits, Remade &remade)
       : units_(units), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(units, entry.buffers, carried),
-        limits_(limits) {}
+        limits_(limits), remade_(remade) {}
 
   /// A run around unit `seed`.
   bool grow(size_t seed) {
@@ -111,10 +114,10 @@ public:
   }
 
   /// Computes again, in kernels of their own, what units outside of the run read of its large tensors. True where there was such.
-  bool remake(std::set<BufferId> &remade) {
+  bool remake() {
     std::set<BufferId> needed;
     for (BufferId buffer : written_)
-      if (is_large(buffer) && !remade.contains(buffer) && is_used_outside(buffer)) needed.insert(buffer);
+      if (is_large(buffer) && !remade_.contains(buffer) && is_used_outside(buffer)) needed.insert(buffer);
     if (needed.empty() || is_used_in_loop(needed) || !(scratch_bytes(shared_) <= limits_.most_bytes || rows())) return false;
     std::vector<size_t> makers; // from the last to the first
     const std::vector<size_t> members = in_order();
@@ -133,7 +136,7 @@ public:
       copy.label += " again";
       buffers_.push_back(std::move(copy));
       again[id] = static_cast<BufferId>(buffers_.size() - 1);
-      remade.insert(again[id]);
+      remade_[again[id]] = id;
     }
     auto renamed = [&](Kernel &kernel) {
       visit_accesses(kernel, [&](Access &access, bool) {
@@ -315,6 +318,7 @@ private:
     });
     for (const Instruction &value : kernel.values) plain = plain && value.code != Code::store_add;
     if (!plain) return false;
+    if (makes_again(unit)) return false;
     std::vector<size_t> set = in_order();
     set.push_back(unit);
     if (!order_.is_convex(set)) return false;
@@ -338,6 +342,16 @@ private:
     members_ = std::move(members), strides_ = std::move(along), shared_ = shared;
     written_.insert(order_.traffic[unit].writes.begin(), order_.traffic[unit].writes.end());
     return true;
+  }
+
+  /// Whether the unit and a member compute the same.
+  bool makes_again(size_t unit) const {
+    for (BufferId id : order_.traffic[unit].writes) {
+      if (const auto found = remade_.find(id); found != remade_.end() && written_.contains(found->second)) return true;
+      for (const auto &[again, first] : remade_)
+        if (first == id && written_.contains(again)) return true;
+    }
+    return false;
   }
 
   /// Whether what an access touches in one slab lies apart from what it does in others: each axis steps over all that those within reach.
@@ -376,6 +390,7 @@ private:
   const std::set<BufferId> &carried_;
   const Order order_;
   const SlabLimits &limits_;
+  Remade &remade_;
   SlabAxes slabs_;
   Size elements_;                                 // of a large tensor
   std::map<size_t, Kernel> members_;              // by unit, with slabs first
@@ -388,7 +403,7 @@ private:
 struct Search {
   Entry &entry;
   const SlabLimits &limits;
-  std::set<BufferId> remade;
+  Remade remade;
 
   bool is_seed(const Unit &unit) const { return unit.loop < 0 && codegen::is_seed(unit.kernel, limits.least_product); }
 
@@ -398,8 +413,8 @@ struct Search {
       if (remake(unit.body, unit.carried)) return true;
     for (size_t seed = 0; seed < units.size(); ++seed) {
       if (!is_seed(units[seed])) continue;
-      Run run(units, entry, carried, limits);
-      if (run.grow(seed) && run.remake(remade)) return true;
+      Run run(units, entry, carried, limits, remade);
+      if (run.grow(seed) && run.remake()) return true;
     }
     return false;
   }
@@ -408,7 +423,7 @@ struct Search {
     for (Unit &unit : units) replace(unit.body, unit.carried);
     for (size_t seed = 0; seed < units.size(); ++seed) {
       if (!is_seed(units[seed])) continue;
-      Run run(units, entry, carried, limits);
+      Run run(units, entry, carried, limits, remade);
       if (run.grow(seed) && run.replace()) seed = static_cast<size_t>(-1); // the units have other numbers now
     }
   }
