@@ -60,6 +60,10 @@ public:
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
     }
+    if ((to.packing = kernel.packing)) {
+      renumber(to.packing->from);
+      to.packing->to = buffer(to.packing->to);
+    }
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
         form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
@@ -170,8 +174,9 @@ public:
     add(kernel.axes), add(kernel.lanes), add(kernel.values.size()), add(kernel.stages.size());
     for (const Stage &stage : kernel.stages) add(stage.axes), add(stage.code);
     for (const Instruction &i : kernel.values) add(i);
-    if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem);
+    if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem), add(c->panel);
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
+    if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
       add(buffer.elem), add(buffer.per_turn);
       for (bool is_apart : buffer.apart) add(is_apart);
@@ -215,13 +220,14 @@ public:
 
   KernelCall call_of(const Entry &entry, const Kernel &kernel) {
     if (!kernel.steps.empty()) return call_of_steps(entry, kernel);
-    const Kernel lowered = kernel.contraction ? arrange_contraction(kernel, target_) : kernel;
-    Abstraction parts(entry, lowered);
-    if (!lowered.contraction && !lowered.ordering) forget_shared_extent(parts.form.kernel, target_);
+    Abstraction parts(entry, kernel);
+    const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
+    if (is_nest) forget_shared_extent(parts.form.kernel, target_);
     parts.call.form = number_of(std::move(parts.form));
-    parts.call.sharing = lowered.contraction ? contraction_sharing(lowered, target_)
-                         : lowered.ordering  ? ordering_sharing(lowered)
-                                             : nest_sharing(lowered, target_);
+    parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target_)
+                         : kernel.ordering  ? ordering_sharing(kernel)
+                         : kernel.packing   ? packing_sharing(kernel)
+                                            : nest_sharing(kernel, target_);
     return std::move(parts.call);
   }
 
@@ -254,7 +260,8 @@ private:
   /// A step's kernel without the axes around it: where it is along them is in the places.
   StepCall step_call(const Entry &entry, const Kernel &part, size_t around, KernelForm &form, KernelCall &whole) {
     const Slices slices(entry, part, around, form.kernel.slab_bytes);
-    const KernelCall inner = call_of(slices.entry, slices.kernel);
+    const KernelCall inner =
+        call_of(slices.entry, slices.kernel.contraction ? arrange_contraction(slices.kernel, target_) : slices.kernel);
     StepCall made_call;
     made_call.name = made.forms[inner.form].kernel.name, made_call.extent = inner.sharing.extent;
     for (BufferId id : inner.buffers) {

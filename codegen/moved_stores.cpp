@@ -13,7 +13,7 @@ namespace {
 struct Copy {
   const Access *from, *to;
 };
-std::optional<Copy> copy_of(const Unit &unit) {
+std::optional<Copy> copy_of(const Task &unit) {
   const Kernel &kernel = unit.kernel;
   if (unit.loop >= 0 || kernel.stages.size() != 1 || kernel.contraction || kernel.ordering || !kernel.steps.empty())
     return std::nullopt;
@@ -67,8 +67,8 @@ std::optional<std::pair<Access *, std::vector<Size>>> only_store(Kernel &kernel,
 
 } // namespace
 
-void store_in_place_of_copies(std::vector<Unit> &units, std::vector<Buffer> &buffers) {
-  for (Unit &unit : units) store_in_place_of_copies(unit.body, buffers);
+void store_in_place_of_copies(std::vector<Task> &units, std::vector<Buffer> &buffers) {
+  for (Task &unit : units) store_in_place_of_copies(unit.body, buffers);
   std::map<BufferId, std::vector<size_t>> readers, writers;
   for (size_t unit = 0; unit < units.size(); ++unit) {
     const Traffic traffic = traffic_of(units[unit], buffers);
@@ -79,14 +79,14 @@ void store_in_place_of_copies(std::vector<Unit> &units, std::vector<Buffer> &buf
     const Space space = buffers[id].space;
     return (space == Space::arena || space == Space::output) && buffers[id].whole < 0 && buffers[id].moves.empty();
   };
-  for (Unit &unit : units) {
+  for (Task &unit : units) {
     const std::optional<Copy> copy = copy_of(unit);
     if (!copy) continue;
     const BufferId from = copy->from->buffer, to = copy->to->buffer;
     if (buffers[from].space != Space::arena || !is_plain(from) || !is_plain(to) || buffers[from].elem != buffers[to].elem)
       continue;
     if (readers[from].size() != 1 || writers[from].size() != 1 || writers[to].size() != 1) continue;
-    Unit &maker = units[writers[from][0]];
+    Task &maker = units[writers[from][0]];
     if (maker.loop >= 0) continue;
     const auto store = only_store(maker.kernel, from);
     if (!store) continue;
@@ -96,8 +96,9 @@ void store_in_place_of_copies(std::vector<Unit> &units, std::vector<Buffer> &buf
     writers[to] = writers[from];
     unit.kernel = {};
   }
-  std::erase_if(units, [](const Unit &unit) {
-    return unit.loop < 0 && unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering;
+  std::erase_if(units, [](const Task &unit) {
+    return unit.loop < 0 && unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering &&
+           !unit.kernel.packing;
   });
 }
 

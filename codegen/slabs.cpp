@@ -16,8 +16,8 @@ constexpr size_t most_steps = 16;
 /// What the kernels of one level read and write, and which must run before which.
 class Order {
 public:
-  Order(const std::vector<Unit> &units, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
-    for (const Unit &unit : units) traffic.push_back(traffic_of(unit, buffers));
+  Order(const std::vector<Task> &units, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
+    for (const Task &unit : units) traffic.push_back(traffic_of(unit, buffers));
     std::map<BufferId, std::vector<size_t>> writers;
     std::vector<std::vector<size_t>> before(units.size());
     for (size_t unit = 0; unit < units.size(); ++unit)
@@ -88,7 +88,7 @@ using Remade = std::map<BufferId, BufferId>;
 /// Kernels that are to be steps, around the product that makes the first large tensor.
 class Run {
 public:
-  Run(std::vector<Unit> &units, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits, Remade &remade)
+  Run(std::vector<Task> &units, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits, Remade &remade)
       : units_(units), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(units, entry.buffers, carried),
         limits_(limits), remade_(remade) {}
 
@@ -145,9 +145,9 @@ public:
     };
     for (size_t unit = 0; unit < units_.size(); ++unit)
       if (!members_.contains(unit)) renamed(units_[unit].kernel);
-    std::vector<Unit> copies;
+    std::vector<Task> copies;
     for (size_t k = makers.size(); k-- > 0;) {
-      Unit copy{units_[makers[k]].kernel, -1, {}, {}};
+      Task copy{units_[makers[k]].kernel, -1, {}, {}};
       renamed(copy.kernel);
       for (Stage &stage : copy.kernel.stages)
         std::erase_if(stage.code, [&](ValueId id) {
@@ -204,8 +204,9 @@ public:
       units_[members[k]].kernel = {};
       units_[members[k]].kernel.stages.clear();
     }
-    std::erase_if(units_, [](const Unit &unit) {
-      return unit.loop < 0 && unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering;
+    std::erase_if(units_, [](const Task &unit) {
+      return unit.loop < 0 && unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering &&
+             !unit.kernel.packing;
     });
     return true;
   }
@@ -384,7 +385,7 @@ private:
     return members;
   }
 
-  std::vector<Unit> &units_;
+  std::vector<Task> &units_;
   Entry &entry_;
   std::vector<Buffer> &buffers_;
   const std::set<BufferId> &carried_;
@@ -405,11 +406,11 @@ struct Search {
   const SlabLimits &limits;
   Remade remade;
 
-  bool is_seed(const Unit &unit) const { return unit.loop < 0 && codegen::is_seed(unit.kernel, limits.least_product); }
+  bool is_seed(const Task &unit) const { return unit.loop < 0 && codegen::is_seed(unit.kernel, limits.least_product); }
 
   /// Makes one run's large tensors again for others. True where there was one.
-  bool remake(std::vector<Unit> &units, const std::set<BufferId> &carried) {
-    for (Unit &unit : units)
+  bool remake(std::vector<Task> &units, const std::set<BufferId> &carried) {
+    for (Task &unit : units)
       if (remake(unit.body, unit.carried)) return true;
     for (size_t seed = 0; seed < units.size(); ++seed) {
       if (!is_seed(units[seed])) continue;
@@ -419,8 +420,8 @@ struct Search {
     return false;
   }
 
-  void replace(std::vector<Unit> &units, const std::set<BufferId> &carried) {
-    for (Unit &unit : units) replace(unit.body, unit.carried);
+  void replace(std::vector<Task> &units, const std::set<BufferId> &carried) {
+    for (Task &unit : units) replace(unit.body, unit.carried);
     for (size_t seed = 0; seed < units.size(); ++seed) {
       if (!is_seed(units[seed])) continue;
       Run run(units, entry, carried, limits, remade);
@@ -431,7 +432,7 @@ struct Search {
 
 } // namespace
 
-void form_slabs(std::vector<Unit> &units, Entry &entry, const SlabLimits &limits) {
+void form_slabs(std::vector<Task> &units, Entry &entry, const SlabLimits &limits) {
   Search search{entry, limits, {}};
   while (search.remake(units, {})) drop_dead_stores(units, entry.buffers);
   search.replace(units, {});

@@ -10,6 +10,6 @@
 namespace nnc::codegen {
 
 /// Replaces runs of kernels by kernels with steps, also within loops. Stores that nothing reads any more are left for drop_dead_stores.
-void form_slabs(std::vector<Unit> &, Entry &, const SlabLimits &);
+void form_slabs(std::vector<Task> &, Entry &, const SlabLimits &);
 
 } // namespace nnc::codegen
