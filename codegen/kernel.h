@@ -10,6 +10,9 @@
 // A `reduce` of a stage gives one value for the outer point, which later stages use; any other value of a stage with inner axes ends with it.
 // That covers elementwise maps (one stage without axes), row kernels such as softmax (stages over the row, in turn), sums over
 // leading axes (outer axes the kept ones, the stage's axes the summed ones) and, with `contraction`, matrix products whose epilogue is the stage.
+//
+// A kernel with `steps` has neither: for every point of its axes, a slab, one thread runs other kernels on it in turn, and what these only leave
+// each other lies in memory of that thread. An attention is such: for each example and head the scores, a softmax, the mixture of values.
 
 #include "codegen/size.h"
 #include "ir/graph.h"
@@ -32,6 +35,7 @@ enum class Space : uint8_t {
   costs,    // nnc_call::costs, f64; in `train` those of the current step
   reports,  // nnc_call::reports, likewise
   constant, // data of the module: Entry::constants[number]
+  slab,     // scratch of the thread that runs a kernel with steps, for one slab
 };
 
 struct Buffer {
@@ -153,6 +157,14 @@ enum class Lanes : uint8_t {
   inner, // the last axis of each stage that has axes; stages without run as scalars
 };
 
+struct Kernel;
+
+/// Kernels that run one after the other, `turns` times. Their axes are those of the kernel that they are steps of, one of `turns`, and then their own.
+struct Step {
+  int64_t turns = 1;
+  std::vector<Kernel> kernels;
+};
+
 struct Kernel {
   std::string name; // `train_3_map`, unique in the unit
   std::vector<Size> axes;
@@ -160,6 +172,8 @@ struct Kernel {
   std::vector<Instruction> values;
   std::optional<Contraction> contraction;
   std::optional<Ordering> ordering;
+  std::vector<Step> steps;
+  int64_t slab_bytes = 0; // of the scratch of one slab
   std::optional<Packing> packing;
   Lanes lanes = Lanes::outer;
   bool barrier_before = true; // it reads or overwrites what a kernel since the last barrier wrote or read

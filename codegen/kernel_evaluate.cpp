@@ -92,17 +92,30 @@ private:
   }
 
   void run(const Kernel &kernel) {
+    axes_.clear();
+    if (kernel.steps.empty()) return run(kernel, kernel.axes);
+    slab_.assign(kernel.slab_bytes, 0xff); // NaN: each slab begins with nothing known
+    each(kernel.axes, [&] {
+      for (const Step &step : kernel.steps)
+        each({step.turns}, [&] {
+          for (const Kernel &part : step.kernels)
+            run(part, {part.axes.begin() + static_cast<std::ptrdiff_t>(axes_.size()), part.axes.end()});
+        });
+    });
+  }
+
+  /// At the point of the axes so far, for all of `further`.
+  void run(const Kernel &kernel, const std::vector<Size> &further) {
     kernel_ = &kernel;
     values_.assign(kernel.values.size(), 0);
-    axes_.clear();
-    each(kernel.axes, [&] {
+    each(further, [&] {
       if (kernel.ordering) order(*kernel.ordering);
       if (kernel.packing) pack(*kernel.packing);
       for (const Stage &stage : kernel.stages) run(stage);
     });
   }
 
-  unsigned char *base(const Buffer &buffer) const {
+  unsigned char *base(const Buffer &buffer) {
     auto bytes = [](const void *p) { return static_cast<unsigned char *>(const_cast<void *>(p)); };
     int64_t step = entry_.steps ? turn_ : 0;
     switch (buffer.space) {
@@ -115,6 +128,7 @@ private:
     case Space::costs: return bytes(call_.costs + step * entry_.costs);
     case Space::reports: return bytes(call_.reports + step * entry_.reports);
     case Space::constant: return nullptr;
+    case Space::slab: return slab_.data();
     }
     return nullptr;
   }
@@ -303,6 +317,7 @@ private:
   const Kernel *kernel_ = nullptr;
   std::vector<int64_t> axes_;
   std::vector<double> values_;
+  std::vector<unsigned char> slab_;
   std::map<ValueId, Running> running_;
   double accumulator_ = 0;
 };

@@ -20,11 +20,31 @@ struct FormBuffer {
   std::vector<bool> apart; // from each buffer of the form: they never share a byte
 };
 
+/// Where a buffer of a step's kernel is: bytes from a buffer of the kernel with steps, or (-1) from its thread's scratch.
+struct StepPlace {
+  int buffer = -1;
+  Size offset;
+  std::vector<Size> moves; // by axis, the step's turns the last
+};
+
+/// A step's kernel as a call of its form, for the whole of what threads would share of it.
+struct StepCall {
+  std::string name; // of the form's kernel
+  std::vector<StepPlace> places;
+  std::vector<int> numbers;
+  Size extent;
+};
+struct FormStep {
+  int64_t turns = 1;
+  std::vector<StepCall> calls;
+};
+
 struct KernelForm {
   Kernel
       kernel; // named after the first kernel that has the form; RandomAttributes::path is a number, as is the value of a Code::given
   std::vector<FormBuffer> buffers;
   int numbers = 0;
+  std::vector<FormStep> steps; // Kernel::steps are left out
 };
 
 /// A kernel of an entry as a call of its form.
@@ -36,7 +56,7 @@ struct KernelCall {
 };
 
 struct KernelForms {
-  std::vector<KernelForm> forms;              // in the order of their first use
+  std::vector<KernelForm> forms;              // in the order of their first use, those of steps before what they are steps of
   std::vector<std::string> keys;              // of each, as bytes: all that its code depends on beside the processor
   std::vector<std::vector<KernelCall>> calls; // by entry and kernel
 };

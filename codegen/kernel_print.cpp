@@ -12,8 +12,8 @@
 namespace nnc::codegen {
 
 static const char *name(Space space) {
-  static constexpr const char *names[] = {"state",    "arena", "source",  "rows",    "output",
-                                          "settings", "costs", "reports", "constant"};
+  static constexpr const char *names[] = {"state",    "arena", "source",  "rows",     "output",
+                                          "settings", "costs", "reports", "constant", "slab"};
   return names[static_cast<int>(space)];
 }
 
@@ -82,6 +82,16 @@ static std::string print(const Instruction &i, const std::vector<Buffer> &buffer
   return "";
 }
 
+static std::string indented(const std::string &lines) {
+  std::string text;
+  for (size_t at = 0; at < lines.size();) {
+    const size_t end = lines.find('\n', at) + 1;
+    text += "    " + lines.substr(at, end - at);
+    at = end;
+  }
+  return text;
+}
+
 std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   std::string text = fmt::format("kernel {} {} lanes {}{}\n", kernel.name, list(kernel.axes),
                                  kernel.lanes == Lanes::outer ? "outer" : "inner", kernel.barrier_before ? " barrier" : "");
@@ -92,6 +102,10 @@ std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   if (const auto &o = kernel.ordering)
     text += fmt::format("  ordering {} count {}\n    keys {}\n    result {}\n", ir::name(o->elem), to_string(o->count),
                         print(o->keys, buffers), print(o->result, buffers));
+  for (const Step &step : kernel.steps) {
+    text += fmt::format("  step {} turns\n", step.turns);
+    for (const Kernel &part : step.kernels) text += indented(print(part, buffers));
+  }
   if (const auto &p = kernel.packing)
     text += fmt::format("  packing {} n {} k {} in panels of {}\n    from {}\n    to {}\n", ir::name(p->elem), to_string(p->n),
                         list(p->k), p->width, print(p->from, buffers), print(Access{p->to, 0, {}, {}}, buffers));

@@ -4,6 +4,7 @@
 
 #include "ir/op.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace nnc::codegen {
@@ -18,6 +19,7 @@ public:
 
   Error check() {
     made_.assign(kernel_.values.size(), Made::nowhere);
+    if (!kernel_.steps.empty()) return steps();
     if (kernel_.contraction)
       if (Error e = contraction(*kernel_.contraction); !e.empty()) return e;
     if (kernel_.ordering)
@@ -31,6 +33,21 @@ public:
 
 private:
   enum class Made : uint8_t { nowhere, in_stage, for_good };
+
+  Error steps() {
+    if (!kernel_.stages.empty() || kernel_.contraction || kernel_.ordering) return "a kernel with steps has code of its own";
+    for (const Step &step : kernel_.steps) {
+      std::vector<Size> axes = kernel_.axes;
+      axes.emplace_back(step.turns);
+      for (const Kernel &part : step.kernels) {
+        if (!part.steps.empty()) return "a step has steps";
+        if (part.axes.size() < axes.size() || !std::equal(axes.begin(), axes.end(), part.axes.begin()))
+          return fmt::format("{} has other axes than what it is a step of", part.name);
+        if (Error e = KernelCheck(entry_, part).check(); !e.empty()) return fmt::format("{}: {}", part.name, e);
+      }
+    }
+    return "";
+  }
 
   Error contraction(const Contraction &c) {
     size_t outer = kernel_.axes.size();

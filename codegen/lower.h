@@ -173,11 +173,12 @@ void lower_kernel(llvm::Module &, const Processor &, const KernelForm &);
 void lower_nest(KernelFunction &);
 void lower_contraction(KernelFunction &);
 void lower_ordering(KernelFunction &);
+void lower_steps(KernelFunction &);
 void lower_packing(KernelFunction &);
 
-/// The function of a form, declared where it is not in the module yet.
-llvm::Function *kernel_function(llvm::Module &, const KernelForm &);
-std::string kernel_symbol(const KernelForm &);
+/// The function of a form by its kernel's name, declared where it is not in the module yet.
+llvm::Function *kernel_function(llvm::Module &, const std::string &name);
+std::string kernel_symbol(const std::string &name);
 
 /// `nnc_<name>`, which calls the functions of `forms`.
 void lower_entry(llvm::Module &, const Processor &, const Entry &, const std::vector<KernelForm> &forms,

@@ -12,7 +12,9 @@ using llvm::Value;
 
 void lower_kernel(llvm::Module &module, const Processor &target, const KernelForm &form) {
   KernelFunction f(module, target, form);
-  if (form.kernel.contraction)
+  if (!form.steps.empty())
+    lower_steps(f);
+  else if (form.kernel.contraction)
     lower_contraction(f);
   else if (form.kernel.ordering)
     lower_ordering(f);

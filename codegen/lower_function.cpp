@@ -17,10 +17,10 @@ llvm::Type *memory_type(llvm::LLVMContext &context, ir::Elem elem) {
 
 llvm::Type *vector_of(llvm::Type *type, int width) { return width == 1 ? type : llvm::FixedVectorType::get(type, width); }
 
-std::string kernel_symbol(const KernelForm &form) { return "nnc_" + form.kernel.name; }
+std::string kernel_symbol(const std::string &name) { return "nnc_" + name; }
 
-llvm::Function *kernel_function(llvm::Module &module, const KernelForm &form) {
-  std::string name = kernel_symbol(form);
+llvm::Function *kernel_function(llvm::Module &module, const std::string &kernel) {
+  const std::string name = kernel_symbol(kernel);
   if (llvm::Function *known = module.getFunction(name)) return known;
   llvm::LLVMContext &context = module.getContext();
   llvm::Type *i64 = llvm::Type::getInt64Ty(context), *pointer = llvm::PointerType::get(context, 0);
@@ -32,7 +32,7 @@ llvm::Function *kernel_function(llvm::Module &module, const KernelForm &form) {
 }
 
 KernelFunction::KernelFunction(llvm::Module &module, const Processor &processor, const KernelForm &f)
-    : form(f), kernel(f.kernel), target(processor), b(module.getContext()), function(kernel_function(module, f)),
+    : form(f), kernel(f.kernel), target(processor), b(module.getContext()), function(kernel_function(module, f.kernel.name)),
       first_(module.getContext()), bases_(f.buffers.size()), numbers_(f.numbers) {
   function->addFnAttr("prefer-vector-width", std::to_string(processor.vector_bytes * 8));
   function->addFnAttr("target-cpu", processor.cpu);

@@ -75,6 +75,7 @@ Value *Places::start(llvm::IRBuilder<> &b, Value *call, const Buffer &buffer) co
   case Space::costs: return field(offsetof(nnc_call, costs));
   case Space::reports: return field(offsetof(nnc_call, reports));
   case Space::constant: return constants_.at(buffer.number);
+  case Space::slab: break; // not of the call
   }
   throw ir::InternalError("a buffer in no space");
 }

@@ -48,7 +48,7 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
     const Sharing &sharing = calls[kernel].sharing;
     int64_t from = shared_from[kernel];
     least_ = std::min(least_, from);
-    functions_.push_back(kernel_function(module, forms[calls[kernel].form]));
+    functions_.push_back(kernel_function(module, forms[calls[kernel].form].kernel.name));
     kernel_ = functions_.back()->getFunctionType();
     std::vector<llvm::Constant *> row = {functions_.back()};
     const Size &size = sharing.extent;

@@ -2,8 +2,10 @@
 
 #include "codegen/body.h"
 #include "codegen/fit_contractions.h"
+#include "codegen/moved_stores.h"
 #include "codegen/plan.h"
 #include "codegen/schedule.h"
+#include "codegen/slabs.h"
 #include "ir/builder.h"
 #include "ir/window_sum.h"
 
@@ -172,6 +174,16 @@ private:
 
 } // namespace
 
+static const char *kind_of(const Kernel &kernel) {
+  bool rows = false;
+  for (const Stage &stage : kernel.stages) rows |= !stage.axes.empty();
+  return !kernel.steps.empty() ? "slabs"
+         : kernel.contraction  ? "contraction"
+         : kernel.ordering     ? "ordering"
+         : rows                ? "row"
+                               : "map";
+}
+
 Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOptions &options) {
   Entry entry;
   entry.name = graph.name;
@@ -188,20 +200,19 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
   }
   std::vector<Task> units = EntryBuilder(entry, layout).build(function, memory, outputs);
   drop_dead_stores(units, entry.buffers);
+  store_in_place_of_copies(units, entry.buffers);
+  form_slabs(units, entry, options.slabs);
   fit_contractions(units, entry, processor(options.target));
   schedule(std::move(units), entry);
   plan_memory(entry);
   place_barriers(entry);
   for (size_t number = 0; number < entry.kernels.size(); ++number) {
     Kernel &kernel = entry.kernels[number];
-    bool rows = false;
-    for (const Stage &stage : kernel.stages) rows |= !stage.axes.empty();
-    const char *kind = kernel.contraction ? "contraction"
-                       : kernel.ordering  ? "ordering"
-                       : kernel.packing   ? "packing"
-                       : rows             ? "row"
-                                          : "map";
-    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind);
+    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind_of(kernel));
+    size_t part_number = 0;
+    for (Step &step : kernel.steps)
+      for (Kernel &part : step.kernels)
+        part.name = fmt::format("{}_{}.{}_{}", entry.name, number, part_number++, kind_of(part)), part.barrier_before = false;
   }
   if (std::string wrong = verify(entry); !wrong.empty())
     throw ir::InternalError(fmt::format("kernels of `{}`: {}\n{}", entry.name, wrong, print(entry)));

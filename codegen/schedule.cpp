@@ -15,6 +15,15 @@ static BufferId root_of(const std::vector<Buffer> &buffers, BufferId id) {
 
 Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   Traffic traffic;
+  for (const Step &step : kernel.steps)
+    for (const Kernel &part : step.kernels) {
+      Traffic some = traffic_of(part, buffers);
+      traffic.reads.merge(some.reads);
+      traffic.writes.merge(some.writes);
+    }
+  auto is_private = [&](BufferId id) { return buffers[id].space == Space::slab; };
+  std::erase_if(traffic.reads, is_private);
+  std::erase_if(traffic.writes, is_private);
   auto root = [&](BufferId id) { return root_of(buffers, id); };
   for (const Stage &stage : kernel.stages)
     for (ValueId id : stage.code) {
@@ -34,8 +43,6 @@ Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   return traffic;
 }
 
-namespace {
-
 Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) {
   if (unit.loop < 0) return codegen::traffic_of(unit.kernel, buffers);
   Traffic traffic;
@@ -47,6 +54,8 @@ Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) {
   return traffic;
 }
 
+namespace {
+
 void for_each_kernel(std::vector<Task> &units, const std::function<void(Kernel &)> &visit) {
   for (Task &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
 }
@@ -55,7 +64,9 @@ void for_each_kernel(std::vector<Task> &units, const std::function<void(Kernel &
 void drop_empty(std::vector<Task> &units) {
   for (Task &unit : units) drop_empty(unit.body);
   std::erase_if(units, [](const Task &unit) {
-    return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering && !unit.kernel.packing : unit.body.empty();
+    return unit.loop < 0
+               ? unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering && !unit.kernel.packing
+               : unit.body.empty();
   });
 }
 

@@ -20,6 +20,7 @@ struct Traffic {
   std::set<BufferId> reads, writes;
 };
 Traffic traffic_of(const Kernel &, const std::vector<Buffer> &);
+Traffic traffic_of(const Task &, const std::vector<Buffer> &);
 
 /// Drops stores to scratch that nothing loads, and what was computed only for them.
 void drop_dead_stores(std::vector<Task> &, const std::vector<Buffer> &);

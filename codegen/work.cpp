@@ -59,6 +59,9 @@ public:
 
   Polynomial operations() const {
     Polynomial count;
+    for (const Step &step : kernel_.steps)
+      for (const Kernel &part : step.kernels) count = sum(std::move(count), Counting(part, buffers_).operations());
+    if (!kernel_.steps.empty()) return count;
     if (const auto &c = kernel_.contraction) count = product({2}, points(joined({c->m, c->n}, c->k)));
     for (const Stage &stage : kernel_.stages) {
       double each = 0;
@@ -69,6 +72,25 @@ public:
   }
 
   Polynomial bytes() {
+    touch_all();
+    Polynomial total;
+    for (const auto *touched : {&reads_, &writes_})
+      for (const auto &[buffer, elements] : *touched)
+        total = sum(total, product({static_cast<double>(ir::bytes(buffers_[buffer].elem))}, elements));
+    return total;
+  }
+
+private:
+  using Touched = std::map<BufferId, Polynomial>; // elements
+
+  void touch_all() {
+    for (const Step &step : kernel_.steps)
+      for (const Kernel &part : step.kernels) {
+        Counting counting(part, buffers_);
+        counting.touch_all();
+        for (const auto &[buffer, elements] : counting.reads_) take(reads_[buffer], elements);
+        for (const auto &[buffer, elements] : counting.writes_) take(writes_[buffer], elements);
+      }
     if (const auto &c = kernel_.contraction) {
       const Axes axes = joined(joined(kernel_.axes, {c->m, c->n}), c->k);
       Access b = c->b;
@@ -91,15 +113,9 @@ public:
         if (i.code == Code::store || i.code == Code::store_add) touch(writes_, i.access, axes);
       }
     }
-    Polynomial total;
-    for (const auto *touched : {&reads_, &writes_})
-      for (const auto &[buffer, elements] : *touched)
-        total = sum(total, product({static_cast<double>(ir::bytes(buffers_[buffer].elem))}, elements));
-    return total;
   }
 
-private:
-  using Touched = std::map<BufferId, Polynomial>; // elements
+  static void take(Polynomial &known, const Polynomial &elements) { known = std::max(known, elements, is_less); }
 
   static double operations(const Instruction &i) {
     bool is_arithmetic =
@@ -109,14 +125,14 @@ private:
 
   /// Of several accesses to one buffer the largest counts; none touches more than there is.
   void touch(Touched &touched, const Access &access, const Axes &axes) const {
+    if (buffers_[access.buffer].space == Space::slab) return; // of the cache
     std::vector<bool> moves(axes.size(), false);
     moving_axes(access, moves);
     Polynomial elements = {1};
     for (size_t axis = 0; axis < axes.size(); ++axis)
       if (moves[axis]) elements = product(elements, polynomial(axes[axis]));
     elements = std::min(elements, polynomial(buffers_[access.buffer].elements), is_less);
-    Polynomial &known = touched[access.buffer];
-    known = std::max(known, elements, is_less);
+    take(touched[access.buffer], elements);
   }
 
   /// Marks the axes on which the element of an access depends.
