@@ -23,9 +23,9 @@ public:
   Kernel map_or_row(const Group &group) {
     group_ = &group;
     inner_from_ = static_cast<int>(group.outer.size());
-    int last = 0;
-    for (const Member &member : group.members) last = std::max(last, member.level);
-    stages(last + 1);
+    int level = 0;
+    for (const Member &member : group.members) level = std::max(level, member.level);
+    stages(level + 1);
     std::vector<Member> order = group.members;
     std::stable_sort(order.begin(), order.end(), [](const Member &a, const Member &b) { return a.level < b.level; });
     for (const Member &member : order) {
@@ -39,10 +39,12 @@ public:
     // Lanes lie along the axis that is last in memory, but not along one as short as that of a pool's window.
     constexpr int64_t shortest = 8;
     bool inner_lanes = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
-    if (inner_lanes && !group.outer.empty()) {
-      const ir::Extent &last = group.shape[group.inner.back()];
-      inner_lanes = last.batch || last.count >= shortest;
+    int last = group.inner.empty() ? -1 : group.inner.back();
+    if (int axis = contiguous_axis(); axis >= 0 && !group.inner.empty()) {
+      inner_lanes = axis >= static_cast<int>(group.outer.size());
+      if (inner_lanes) last = group.inner[axis - static_cast<int>(group.outer.size())];
     }
+    if (inner_lanes && !group.outer.empty()) inner_lanes = group.shape[last].batch || group.shape[last].count >= shortest;
     kernel_.lanes = inner_lanes ? Lanes::inner : Lanes::outer;
     return finish(lists, group.members[0].node);
   }
@@ -66,6 +68,7 @@ public:
     kernel_.contraction->elem = node.type.elem;
     kernel_.contraction->a = access(*memory_.view(operands[0].node), operands[0].index);
     kernel_.contraction->b = access(*memory_.view(operands[1].node), operands[1].index);
+    operands_.a_elements = memory_.elements(operands[0].node), operands_.b_elements = memory_.elements(operands[1].node);
     for (const Member &member : group.members) {
       ValueId value =
           member.node == root ? emit(instruction(Code::accumulator, node.type.elem, node.place), true) : root_value(member);
@@ -81,7 +84,7 @@ public:
     inner_from_ = static_cast<int>(group.outer.size());
     stages(1);
     ValueId zero = constant(function_.type(id).elem, 0, id);
-    store_at(zero, function_.type(id).elem, memory_.buffer(id), row_major(id, identity_index(function_.type(id).rank())), id, 0);
+    store_at(zero, function_.type(id).elem, memory_.buffer(id), stored(id, identity_index(function_.type(id).rank())), id, 0);
     return finish(outer_lists(function_.type(id).dims), id);
   }
 
@@ -95,7 +98,7 @@ public:
     for (size_t axis = 0; axis < identity.size(); ++axis) target.push_back(identity[axis] * step[axis] + Affine{start[axis], {}});
     group.members.clear();
     ValueId moved = value({operand, identity});
-    store_at(moved, function_.type(id).elem, memory_.buffer(id), row_major(id, target), id, 0);
+    store_at(moved, function_.type(id).elem, memory_.buffer(id), stored(id, target), id, 0);
     return finish(outer_lists(function_.type(operand).dims), id);
   }
 
@@ -128,7 +131,7 @@ public:
     Index at = rename_axes(identity_index(static_cast<int>(updates.size())), group.kernel_axes());
     ValueId row = value({node.operands[0], Index(at.begin(), at.begin() + index_rank)});
     ValueId update = value({node.operands[1], at});
-    std::vector<Size> strides = row_major_strides(node.type.dims);
+    std::vector<Size> strides = memory_.strides(id);
     Access target{memory_.buffer(id), 0, {}, {{row, strides[batch]}}};
     for (int64_t axis = 0; axis < batch; ++axis) add_strided(target, at[axis], strides[axis]);
     for (size_t axis = index_rank; axis < updates.size(); ++axis)
@@ -153,7 +156,7 @@ public:
     kernel_.ordering = Ordering{};
     kernel_.ordering->elem = function_.type(node.operands[0]).elem;
     kernel_.ordering->keys = access(*memory_.view(node.operands[0]), identity);
-    kernel_.ordering->result = row_major(id, identity);
+    kernel_.ordering->result = stored(id, identity);
     kernel_.ordering->result.buffer = memory_.buffer(id);
     AxisLists lists = outer_lists(node.type.dims);
     lists.inner = {lists.outer.back()};
@@ -162,6 +165,21 @@ public:
   }
 
 private:
+  /// The axis along which the first load that moves along inner axes finds its neighbours; -1: none.
+  int contiguous_axis() const {
+    for (const Instruction &value : kernel_.values) {
+      if (value.code != Code::load) continue;
+      const std::vector<Size> &strides = value.access.strides;
+      bool moves = false;
+      for (size_t axis = inner_from_; axis < strides.size(); ++axis) moves |= !strides[axis].is_zero();
+      if (!moves) continue;
+      for (size_t axis = 0; axis < strides.size(); ++axis)
+        if (strides[axis] == Size(1)) return static_cast<int>(axis);
+      return -1;
+    }
+    return -1;
+  }
+
   Group whole(NodeId id) const {
     Group group;
     Domain domain{function_.type(id).dims, {}, {}};
@@ -183,7 +201,7 @@ private:
     for (size_t stage = 0; stage < kernel_.stages.size(); ++stage)
       has_axes.push_back(kernel_.contraction ? true : stage % 2 == 1);
     kernel_.place = function_[root].place;
-    finish_axes(kernel_, lists, has_axes);
+    finish_axes(kernel_, lists, operands_, has_axes);
     std::erase_if(kernel_.stages, [](const Stage &stage) { return stage.code.empty(); });
     return std::move(kernel_);
   }
@@ -357,6 +375,14 @@ private:
     return made;
   }
 
+  /// Where a kept node's element is in its buffer.
+  Access stored(NodeId id, const Index &index) const {
+    Access made;
+    const std::vector<Size> strides = memory_.strides(id);
+    for (size_t axis = 0; axis < index.size(); ++axis) add_strided(made, index[axis], strides[axis]);
+    return made;
+  }
+
   // Stores.
 
   void store_member(const Member &member, ValueId made) {
@@ -367,7 +393,7 @@ private:
     // A reduction's value exists once its stage has ended.
     const int stage = member.level % 2 == 1 && !member.inner ? member.level + 1 : member.level;
     if (static_cast<int>(kernel_.stages.size()) <= stage) kernel_.stages.resize(stage + 1);
-    store_at(made, node.type.elem, memory_.buffer(member.node), target, member.node, stage);
+    store_at(made, node.type.elem, memory_.buffer(member.node), stored(member.node, at.index), member.node, stage);
     for (size_t output = 0; output < function_.outputs.size(); ++output)
       if (function_.outputs[output].node == member.node)
         store_output(made, function_.outputs[output], outputs_[output], target, member.node, stage);
@@ -422,6 +448,7 @@ private:
   const std::vector<BufferId> &outputs_;
   const Group *group_ = nullptr;
   Kernel kernel_;
+  Operands operands_;
   int inner_from_ = 0; // the first inner axis; -1: none is told apart
   int level_ = 0;
   std::map<At, ValueId> in_kernel_, in_stage_;

@@ -58,7 +58,7 @@ double cycles(const Kernel &kernel, const Processor &target) {
   double sum = tile_cycles(kernel, target), points = 1;
   for (const Size &k : c.k) points *= static_cast<double>(usual_extent(k));
   const bool along_k = is_contiguous(c.b, n + c.k.size());
-  if (!is_contiguous(c.b, n)) sum += vectors * (along_k ? 3 : width);
+  if (!is_contiguous(c.b, n) && !can_pack(kernel)) sum += vectors * (along_k ? 6 : width);
   for (const Instruction &instruction : kernel.values)
     if (instruction.code == Code::store && !is_contiguous(instruction.access, n))
       sum += static_cast<double>(usual_extent(c.m)) * vectors * width / points;
@@ -69,7 +69,7 @@ double cycles(const Kernel &kernel, const Processor &target) {
 } // namespace
 
 Kernel arrange_contraction(const Kernel &kernel, const Processor &target) {
-  constexpr double enough = 0.8; // of the cycles of the arrangement as it came, which follows memory
+  constexpr double enough = 0.95; // of the cycles of the arrangement as it came, which follows memory
   const size_t m = kernel.axes.size(), n = m + 1;
   const Contraction &c = *kernel.contraction;
   std::vector<size_t> rows = {m}, columns = {n};

@@ -123,6 +123,20 @@ struct Contraction {
   std::vector<Size> k; // outermost first
   Access a, b;
   ir::Elem elem = ir::Elem::f32;
+  /// Not 0: b is the result of a Packing of that width, and its access has strides along k alone.
+  int64_t panel = 0;
+};
+
+/// The columns of a matrix b[n, k…] in panels, in the order in which the tiles of a contraction read them: panel p holds, for each k in turn, the
+/// columns from width·p on, `width` of them. What a panel holds past n has no meaning. `from` is an access over the axes (n, k…). Such a kernel has
+/// neither axes nor stages.
+struct Packing {
+  Size n;
+  std::vector<Size> k;
+  int64_t width = 0;
+  Access from;
+  BufferId to = 0;
+  ir::Elem elem = ir::Elem::f32; // of the panels
 };
 
 /// result[i] = the number of the i-th key in ascending order, NaN last, equals in their order. `keys` and `result` are accesses over the axes
@@ -146,6 +160,7 @@ struct Kernel {
   std::vector<Instruction> values;
   std::optional<Contraction> contraction;
   std::optional<Ordering> ordering;
+  std::optional<Packing> packing;
   Lanes lanes = Lanes::outer;
   bool barrier_before = true; // it reads or overwrites what a kernel since the last barrier wrote or read
   PlaceId place;              // the node that it was made for

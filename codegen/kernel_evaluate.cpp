@@ -97,6 +97,7 @@ private:
     axes_.clear();
     each(kernel.axes, [&] {
       if (kernel.ordering) order(*kernel.ordering);
+      if (kernel.packing) pack(*kernel.packing);
       for (const Stage &stage : kernel.stages) run(stage);
     });
   }
@@ -164,6 +165,26 @@ private:
     each({ordering.count}, [&] { write(place(ordering.result), Elem::i32, static_cast<double>(order[next++])); });
   }
 
+  void pack(const Packing &p) {
+    int64_t rows = 1;
+    for (const Size &extent : p.k) rows *= extent.at(examples_);
+    std::vector<double> columns; // of all k
+    each({p.n}, [&] { each(p.k, [&] { columns.push_back(load(p.from)); }); });
+    for (int64_t n = 0, next = 0; n < p.n.at(examples_); ++n)
+      for (int64_t row = 0; row < rows; ++row)
+        write(place({p.to, Size(n / p.width * p.width * rows + row * p.width + n % p.width), {}, {}}), p.elem, columns[next++]);
+  }
+
+  /// The element of b at this point.
+  double load_b(const Contraction &c) {
+    if (!c.panel) return load(c.b);
+    int64_t rows = 1, n = axes_[kernel_->axes.size() + 1];
+    for (const Size &extent : c.k) rows *= extent.at(examples_);
+    Access at = c.b;
+    at.constant = at.constant + Size(n / c.panel * c.panel * rows + n % c.panel);
+    return load(at);
+  }
+
   void run(const Stage &stage) {
     running_.clear();
     for (ValueId id : stage.code) {
@@ -187,7 +208,7 @@ private:
     each(c.k, [&] {
       for (const Access *access : {&c.a, &c.b})
         for (const auto &[id, stride] : access->indirect) run_afresh(id);
-      sum = fma(c.elem, load(c.a), load(c.b), sum);
+      sum = fma(c.elem, load(c.a), load_b(c), sum);
     });
     accumulator_ = sum;
   }

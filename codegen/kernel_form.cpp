@@ -1,6 +1,5 @@
 #include "codegen/kernel_form.h"
 
-#include "codegen/contraction_plan.h"
 #include "codegen/count_through.h"
 #include "ir/op.h"
 
@@ -52,6 +51,10 @@ public:
     if ((to.ordering = kernel.ordering)) {
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
+    }
+    if ((to.packing = kernel.packing)) {
+      renumber(to.packing->from);
+      to.packing->to = buffer(to.packing->to);
     }
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
@@ -129,8 +132,9 @@ public:
     add(kernel.axes), add(kernel.lanes), add(kernel.values.size()), add(kernel.stages.size());
     for (const Stage &stage : kernel.stages) add(stage.axes), add(stage.code);
     for (const Instruction &i : kernel.values) add(i);
-    if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem);
+    if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem), add(c->panel);
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
+    if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
       add(buffer.elem), add(buffer.per_turn);
       for (bool is_apart : buffer.apart) add(is_apart);
@@ -164,16 +168,18 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
   std::unordered_map<std::string, int> known;
   for (const Entry &entry : entries) {
     std::vector<KernelCall> &calls = made.calls.emplace_back();
-    for (const Kernel &kernel : entry.kernels) {
-      const Kernel lowered = kernel.contraction ? arrange_contraction(kernel, target) : count_through(kernel);
-      Abstraction parts(entry, lowered);
-      if (!lowered.contraction && !lowered.ordering) forget_shared_extent(parts.form.kernel, target);
+    for (const Kernel &written : entry.kernels) {
+      const bool is_nest = !written.contraction && !written.ordering && !written.packing;
+      const Kernel counted = is_nest ? count_through(written) : Kernel{}, &kernel = is_nest ? counted : written;
+      Abstraction parts(entry, kernel);
+      if (is_nest) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));
       if (is_new) made.keys.push_back(found->first), made.forms.push_back(std::move(parts.form));
       parts.call.form = found->second;
-      parts.call.sharing = lowered.contraction ? contraction_sharing(lowered, target)
-                           : lowered.ordering  ? ordering_sharing(lowered)
-                                               : nest_sharing(lowered, target);
+      parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target)
+                           : kernel.ordering  ? ordering_sharing(kernel)
+                           : kernel.packing   ? packing_sharing(kernel)
+                                              : nest_sharing(kernel, target);
       calls.push_back(std::move(parts.call));
     }
   }

@@ -86,11 +86,15 @@ std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   std::string text = fmt::format("kernel {} {} lanes {}{}\n", kernel.name, list(kernel.axes),
                                  kernel.lanes == Lanes::outer ? "outer" : "inner", kernel.barrier_before ? " barrier" : "");
   if (const auto &c = kernel.contraction)
-    text += fmt::format("  contraction {} m {} n {} k {}\n    a {}\n    b {}\n", ir::name(c->elem), to_string(c->m),
-                        to_string(c->n), list(c->k), print(c->a, buffers), print(c->b, buffers));
+    text += fmt::format("  contraction {} m {} n {} k {}\n    a {}\n    b {}{}\n", ir::name(c->elem), to_string(c->m),
+                        to_string(c->n), list(c->k), print(c->a, buffers), print(c->b, buffers),
+                        c->panel ? fmt::format(" in panels of {}", c->panel) : "");
   if (const auto &o = kernel.ordering)
     text += fmt::format("  ordering {} count {}\n    keys {}\n    result {}\n", ir::name(o->elem), to_string(o->count),
                         print(o->keys, buffers), print(o->result, buffers));
+  if (const auto &p = kernel.packing)
+    text += fmt::format("  packing {} n {} k {} in panels of {}\n    from {}\n    to {}\n", ir::name(p->elem), to_string(p->n),
+                        list(p->k), p->width, print(p->from, buffers), print(Access{p->to, 0, {}, {}}, buffers));
   for (const Stage &stage : kernel.stages) {
     text += fmt::format("  stage {}\n", list(stage.axes));
     for (ValueId id : stage.code) {

@@ -168,11 +168,12 @@ double code_cost(const Kernel &, const Stage &);
 /// The outer axis that threads part: the first that gives them enough to do, else the longest.
 size_t axis_to_share(const Kernel &);
 
-/// The whole function; `lower_nest`, `lower_contraction` and `lower_ordering` are its kinds.
+/// The whole function; the others are its kinds.
 void lower_kernel(llvm::Module &, const Processor &, const KernelForm &);
 void lower_nest(KernelFunction &);
 void lower_contraction(KernelFunction &);
 void lower_ordering(KernelFunction &);
+void lower_packing(KernelFunction &);
 
 /// The function of a form, declared where it is not in the module yet.
 llvm::Function *kernel_function(llvm::Module &, const KernelForm &);

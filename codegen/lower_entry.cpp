@@ -16,6 +16,8 @@ void lower_kernel(llvm::Module &module, const Processor &target, const KernelFor
     lower_contraction(f);
   else if (form.kernel.ordering)
     lower_ordering(f);
+  else if (form.kernel.packing)
+    lower_packing(f);
   else
     lower_nest(f);
   f.finish();

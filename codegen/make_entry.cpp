@@ -1,6 +1,7 @@
 #include "codegen/make_entry.h"
 
 #include "codegen/body.h"
+#include "codegen/fit_contractions.h"
 #include "codegen/plan.h"
 #include "codegen/schedule.h"
 #include "ir/builder.h"
@@ -93,8 +94,8 @@ class EntryBuilder {
 public:
   EntryBuilder(Entry &entry, const Layout &layout) : entry_(entry), layout_(layout) {}
 
-  std::vector<Unit> build(const ir::Function &function, const Memory &memory, const std::vector<BufferId> &outputs) {
-    std::vector<Unit> units;
+  std::vector<Task> build(const ir::Function &function, const Memory &memory, const std::vector<BufferId> &outputs) {
+    std::vector<Task> units;
     for (const Group &group : fuse(function, memory)) {
       if (group.kind == GroupKind::loop)
         add_loop(units, function, memory, group);
@@ -123,7 +124,7 @@ private:
   }
 
   /// A copy of what is carried at first, then the loop over the body's kernels.
-  void add_loop(std::vector<Unit> &units, const ir::Function &function, const Memory &memory, const Group &group) {
+  void add_loop(std::vector<Task> &units, const ir::Function &function, const Memory &memory, const Group &group) {
     const ir::Node &node = function[group.scan];
     const auto &scan = std::get<ir::ScanAttributes>(node.attributes);
     const int number = static_cast<int>(entry_.loops.size());
@@ -132,7 +133,7 @@ private:
     for (const Member &member : group.members)
       results[std::get<ir::PartAttributes>(function[member.node].attributes).number] = memory.buffer(member.node);
 
-    Unit loop{{}, number, {}, {}};
+    Task loop{{}, number, {}, {}};
     std::vector<MemoryView> arguments;
     for (size_t i = 0; i < node.operands.size(); ++i) {
       const NodeId operand = node.operands[i];
@@ -185,8 +186,9 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
     entry.buffers.push_back(output_buffer(output, function.type(output.node), layout));
     outputs.push_back(static_cast<BufferId>(entry.buffers.size() - 1));
   }
-  std::vector<Unit> units = EntryBuilder(entry, layout).build(function, memory, outputs);
+  std::vector<Task> units = EntryBuilder(entry, layout).build(function, memory, outputs);
   drop_dead_stores(units, entry.buffers);
+  fit_contractions(units, entry, processor(options.target));
   schedule(std::move(units), entry);
   plan_memory(entry);
   place_barriers(entry);
@@ -194,7 +196,11 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
     Kernel &kernel = entry.kernels[number];
     bool rows = false;
     for (const Stage &stage : kernel.stages) rows |= !stage.axes.empty();
-    const char *kind = kernel.contraction ? "contraction" : kernel.ordering ? "ordering" : rows ? "row" : "map";
+    const char *kind = kernel.contraction ? "contraction"
+                       : kernel.ordering  ? "ordering"
+                       : kernel.packing   ? "packing"
+                       : rows             ? "row"
+                                          : "map";
     kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind);
   }
   if (std::string wrong = verify(entry); !wrong.empty())

@@ -2,6 +2,7 @@
 
 #include "codegen/cost.h"
 #include "codegen/expression.h"
+#include "codegen/storage_order.h"
 
 #include <fmt/format.h>
 
@@ -75,8 +76,52 @@ bool is_inner_product(const ir::Function &function, NodeId id) {
 Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry, const std::vector<MemoryView> *arguments)
     : function_(function), layout_(layout), arguments_(arguments), kept_(function.nodes.size(), false),
       buffer_(function.nodes.size(), -1) {
-  choose();
+  innermost_ = innermost_axes(function);
+  for (const ir::Output &output : function.outputs) innermost_[output.node] = -1;
+  for (NodeId id = 0; id < function.nodes.size(); ++id)
+    if (function[id].op == Op::part) innermost_[id] = -1; // a loop's rows
+  do {
+    kept_.assign(function.nodes.size(), false);
+    choose();
+  } while (has_lost_reshape());
   make_buffers(entry);
+}
+
+/// Whether a reshape that is no affine map cannot be read in the memory of what it is a view of, since that is not row-major; then it will be.
+bool Memory::has_lost_reshape() {
+  bool lost = false;
+  for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+    const Node &node = function_[id];
+    if (node.op != Op::reshape || std::get<ir::View>(record(node.op).kernel).map(node, function_.type(node.operands[0])))
+      continue;
+    const std::optional<MemoryView> base = view(node.operands[0]);
+    if (!base || base->rows >= 0 || reshape_strides(function_.type(node.operands[0]).dims, base->strides, node.type.dims))
+      continue;
+    NodeId below = node.operands[0];
+    while (!kept_[below] && !function_[below].operands.empty()) below = function_[below].operands[0];
+    if (!kept_[below] || innermost_[below] < 0) continue;
+    innermost_[below] = -1;
+    lost = true;
+  }
+  return lost;
+}
+
+Size Memory::elements(NodeId id) const {
+  while (!kept_[id] && !function_[id].operands.empty()) id = function_[id].operands[0];
+  return element_count(function_.type(id).dims);
+}
+
+std::vector<Size> Memory::strides(NodeId id) const {
+  const ir::Shape &dims = function_.type(id).dims;
+  const int last = innermost_[id];
+  if (last < 0) return row_major_strides(dims);
+  ir::Shape order = dims; // with the innermost axis behind the others
+  order.erase(order.begin() + last);
+  order.push_back(dims[last]);
+  std::vector<Size> strides = row_major_strides(order);
+  strides.insert(strides.begin() + last, strides.back());
+  strides.pop_back();
+  return strides;
 }
 
 /// Marks what `id` is a view of, or `id` itself, as kept: afterwards view(id) exists and is not looked up by row.
@@ -165,7 +210,7 @@ void Memory::make_buffers(Entry &entry) {
 
 std::optional<MemoryView> Memory::view(NodeId id) const {
   const Node &node = function_[id];
-  if (kept_[id]) return MemoryView{buffer_[id], 0, row_major_strides(node.type.dims), -1};
+  if (kept_[id]) return MemoryView{buffer_[id], 0, strides(id), -1};
   if (node.op == Op::input) {
     const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
     MemoryView made{buffer_[id], 0, row_major_strides(node.type.dims), -1};

@@ -30,6 +30,10 @@ public:
   bool kept(ir::NodeId id) const { return kept_[id]; }
   /// The buffer of a kept node, a tensor input or a constant with many values.
   BufferId buffer(ir::NodeId id) const { return buffer_[id]; }
+  /// How many elements the memory has that `id` is a view of.
+  Size elements(ir::NodeId id) const;
+  /// The strides of a kept node in its buffer.
+  std::vector<Size> strides(ir::NodeId id) const;
   BufferId row_table(int number) const { return row_tables_[number]; }
   BufferId settings() const { return settings_; }
   /// `id` as a view of memory where it is one: kept, a tensor, a data source, or transposes, slices, … of these.
@@ -37,6 +41,7 @@ public:
 
 private:
   void choose();
+  bool has_lost_reshape();
   void require(ir::NodeId);
   void make_buffers(Entry &);
 
@@ -44,6 +49,7 @@ private:
   const Layout &layout_;
   const std::vector<MemoryView> *arguments_;
   std::vector<bool> kept_;
+  std::vector<int> innermost_; // the axis of each node that is innermost in its buffer; -1: row-major
   std::vector<BufferId> buffer_;
   std::vector<BufferId> row_tables_;
   BufferId settings_ = -1;

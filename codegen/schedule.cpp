@@ -27,15 +27,19 @@ Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
     traffic.reads.insert(root(kernel.ordering->keys.buffer));
     traffic.writes.insert(root(kernel.ordering->result.buffer));
   }
+  if (kernel.packing) {
+    traffic.reads.insert(root(kernel.packing->from.buffer));
+    traffic.writes.insert(root(kernel.packing->to));
+  }
   return traffic;
 }
 
 namespace {
 
-Traffic traffic_of(const Unit &unit, const std::vector<Buffer> &buffers) {
+Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) {
   if (unit.loop < 0) return codegen::traffic_of(unit.kernel, buffers);
   Traffic traffic;
-  for (const Unit &inner : unit.body) {
+  for (const Task &inner : unit.body) {
     Traffic some = traffic_of(inner, buffers);
     traffic.reads.merge(some.reads);
     traffic.writes.merge(some.writes);
@@ -43,19 +47,19 @@ Traffic traffic_of(const Unit &unit, const std::vector<Buffer> &buffers) {
   return traffic;
 }
 
-void for_each_kernel(std::vector<Unit> &units, const std::function<void(Kernel &)> &visit) {
-  for (Unit &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
+void for_each_kernel(std::vector<Task> &units, const std::function<void(Kernel &)> &visit) {
+  for (Task &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
 }
 
 /// Kernels without code, and loops without kernels, go.
-void drop_empty(std::vector<Unit> &units) {
-  for (Unit &unit : units) drop_empty(unit.body);
-  std::erase_if(units, [](const Unit &unit) {
-    return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering : unit.body.empty();
+void drop_empty(std::vector<Task> &units) {
+  for (Task &unit : units) drop_empty(unit.body);
+  std::erase_if(units, [](const Task &unit) {
+    return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering && !unit.kernel.packing : unit.body.empty();
   });
 }
 
-size_t count_values(std::vector<Unit> &units) {
+size_t count_values(std::vector<Task> &units) {
   size_t count = 0;
   for_each_kernel(units, [&](Kernel &kernel) {
     for (const Stage &stage : kernel.stages) count += stage.code.size();
@@ -165,7 +169,7 @@ Kernel copy_kernel(BufferId from, BufferId to, const std::vector<Buffer> &buffer
 
 } // namespace
 
-void drop_dead_stores(std::vector<Unit> &units, const std::vector<Buffer> &buffers) {
+void drop_dead_stores(std::vector<Task> &units, const std::vector<Buffer> &buffers) {
   for (size_t count = count_values(units) + 1; count != count_values(units);) {
     std::set<BufferId> loaded;
     for_each_kernel(units, [&](Kernel &kernel) { loaded.merge(traffic_of(kernel, buffers).reads); });
@@ -178,11 +182,11 @@ void drop_dead_stores(std::vector<Unit> &units, const std::vector<Buffer> &buffe
 namespace {
 
 /// The units of one level in order. `carried`: by the loop around.
-std::vector<Unit> ordered(std::vector<Unit> units, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
-  for (Unit &unit : units)
+std::vector<Task> ordered(std::vector<Task> units, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
+  for (Task &unit : units)
     if (unit.loop >= 0) unit.body = ordered(std::move(unit.body), unit.carried, buffers);
   std::vector<Traffic> traffic;
-  for (const Unit &unit : units) traffic.push_back(traffic_of(unit, buffers));
+  for (const Task &unit : units) traffic.push_back(traffic_of(unit, buffers));
   const size_t count = units.size();
   Order order(count);
   auto is_kept = [&](BufferId id) { return buffers[id].space == Space::state || carried.contains(id); };
@@ -212,7 +216,7 @@ std::vector<Unit> ordered(std::vector<Unit> units, const std::set<BufferId> &car
     for (BufferId buffer : traffic[unit].reads)
       if (is_kept(buffer)) readers_of[thing(buffer)].push_back(static_cast<int>(unit));
 
-  std::vector<Unit> copies;
+  std::vector<Task> copies;
   for (size_t unit = 0; unit < count; ++unit)
     for (BufferId buffer : std::vector<BufferId>(traffic[unit].writes.begin(), traffic[unit].writes.end())) {
       if (!is_kept(buffer)) continue;
@@ -239,14 +243,14 @@ std::vector<Unit> ordered(std::vector<Unit> units, const std::set<BufferId> &car
       copies.push_back({copy_kernel(made, buffer, buffers, units[unit].kernel.place), -1, {}, {}});
     }
 
-  std::vector<Unit> sorted;
+  std::vector<Task> sorted;
   for (int unit : order.sorted()) sorted.push_back(std::move(units[unit]));
   std::move(copies.begin(), copies.end(), std::back_inserter(sorted));
   return sorted;
 }
 
-void flatten(std::vector<Unit> units, Entry &entry) {
-  for (Unit &unit : units) {
+void flatten(std::vector<Task> units, Entry &entry) {
+  for (Task &unit : units) {
     if (unit.loop < 0) {
       entry.kernels.push_back(std::move(unit.kernel));
       continue;
@@ -259,7 +263,7 @@ void flatten(std::vector<Unit> units, Entry &entry) {
 
 } // namespace
 
-void schedule(std::vector<Unit> units, Entry &entry) { flatten(ordered(std::move(units), {}, entry.buffers), entry); }
+void schedule(std::vector<Task> units, Entry &entry) { flatten(ordered(std::move(units), {}, entry.buffers), entry); }
 
 namespace {
 

@@ -76,7 +76,7 @@ CompiledFunction::CompiledFunction(const ir::Function &function, const codegen::
     input.slot = static_cast<int>(s.layout.tensors.size()) - 1;
   }
   codegen::place_tensors(s.layout);
-  s.entry = codegen::make_entry(s.graph, s.layout, {});
+  s.entry = codegen::make_entry(s.graph, s.layout, {.target = target});
   s.loaded = std::make_unique<codegen::Loaded>(codegen::Unit{{s.entry}, ""}, target);
   s.state = runtime::Memory(s.layout.state_bytes + 64, "the arguments");
   s.arena = runtime::Memory(s.entry.arena_bytes.at(1) + 64, "intermediate values");
