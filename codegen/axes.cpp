@@ -159,6 +159,8 @@ void finish_axes(Kernel &kernel, AxisLists lists, const Operands &operands, cons
     Loop m_last = take_last(m, lists.m, m_first), n_last = take_last(n, lists.n, m_first + static_cast<int>(lists.m.size()));
     if (k.empty()) k.push_back({1, {m_first + static_cast<int>(lists.m.size() + lists.n.size())}});
     stage_loops = {m_last, n_last};
+    // Examples outermost: chunks of k are of the outermost axis, the points within it must be known.
+    std::stable_partition(k.begin(), k.end(), [](const Loop &loop) { return !loop.extent.is_constant(); });
     kernel.contraction->m = m_last.extent;
     kernel.contraction->n = n_last.extent;
     kernel.contraction->k = extents_of(k);

@@ -68,6 +68,22 @@ void plan_panel(ContractionPlan &p, const Kernel &kernel) {
   p.panel_rows = p.k_chunk * inner.c[0];
 }
 
+/// Outer axes that all read the same long operands, as those over the places of a window in a convolution's weights do, go inside the chunks.
+void plan_passes(ContractionPlan &p, const Kernel &kernel) {
+  constexpr int64_t most_sums = 256 << 10;
+  const Contraction &c = *kernel.contraction;
+  if (kernel.axes.empty() || !c.m.is_constant() || !c.n.is_constant()) return;
+  const int64_t step = int64_t{p.width} * p.tile.vectors;
+  const int64_t rows = (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows, tiles = (c.n.c[0] + step - 1) / step;
+  int64_t points = 1;
+  for (const Size &extent : kernel.axes) {
+    if (!extent.is_constant() || extent.c[0] > most_sums) return;
+    points *= extent.c[0];
+  }
+  if (points > most_sums || rows > most_sums || points * rows * tiles * step > most_sums) return;
+  p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
+}
+
 /// Threads part the axis that has enough granules for many of them, the outermost such one.
 void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
@@ -137,6 +153,13 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
   const bool one_chunk = p.splits_k && usual_extent(c.k[0]) <= p.k_chunk;
   if (!one_chunk && (p.panel != Panel::private_ || p.splits_k))
     p.block_tiles = std::min<int64_t>(blocks_of_tiles, (vectors + p.tile.vectors - 1) / p.tile.vectors);
+  if (p.splits_k && !one_chunk) {
+    plan_passes(p, kernel);
+    const size_t outer = kernel.axes.size();
+    const bool strided = stride(c.a, outer) == Size(1) && is_far_apart(stride(c.a, outer + 1 + c.k.size()), ir::bytes(c.elem));
+    if (strided && c.a.indirect.empty() && p.width > 1)
+      p.a_pitch = static_cast<int>(std::bit_ceil(static_cast<unsigned>(p.tile.rows)));
+  }
   plan_sharing(p, kernel);
   return p;
 }

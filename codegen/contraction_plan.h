@@ -28,7 +28,11 @@ struct ContractionPlan {
   int64_t k_chunk = 0;
   int64_t block_rows = 0,
           block_tiles = 1; // of m, a multiple of tile.rows, and tiles of n: what a and b of a block stay in a cache for
-  int shared_axis = 0;     // of the kernel's axes, then m, n
+  bool keeps_all =
+      false; // partial sums are kept for all points of the outer axes, which pass over each chunk: there is one block
+  int a_pitch =
+      0; // not 0: the rows of a block are copied for a chunk, those of a tile beside each other, so far apart for each k
+  int shared_axis = 0; // of the kernel's axes, then m, n
   int64_t granule = 1;
 };
 

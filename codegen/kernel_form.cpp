@@ -168,10 +168,10 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
   std::unordered_map<std::string, int> known;
   for (const Entry &entry : entries) {
     std::vector<KernelCall> &calls = made.calls.emplace_back();
-    for (const Kernel &written : entry.kernels) {
-      const bool is_nest = !written.contraction && !written.ordering && !written.packing;
-      const Kernel counted = is_nest ? count_through(written) : Kernel{}, &kernel = is_nest ? counted : written;
-      Abstraction parts(entry, kernel);
+    for (const Kernel &kernel : entry.kernels) {
+      const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
+      const Kernel lowered = is_nest ? count_through(kernel) : kernel;
+      Abstraction parts(entry, lowered);
       if (is_nest) forget_shared_extent(parts.form.kernel, target);
       auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));
       if (is_new) made.keys.push_back(found->first), made.forms.push_back(std::move(parts.form));
@@ -179,7 +179,7 @@ KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target
       parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target)
                            : kernel.ordering  ? ordering_sharing(kernel)
                            : kernel.packing   ? packing_sharing(kernel)
-                                              : nest_sharing(kernel, target);
+                                              : nest_sharing(lowered, target);
       calls.push_back(std::move(parts.call));
     }
   }

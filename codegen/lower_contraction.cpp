@@ -25,6 +25,9 @@ ContractionLowering::ContractionLowering(KernelFunction &f)
     if (!moves_along_k(id)) epilogue_.code.push_back(id);
   const int64_t row = int64_t{plan_.width} * plan_.tile.vectors;
   sums_ = f.local(scalar_, (plan_.splits_k ? plan_.block_rows * plan_.block_tiles : plan_.tile.rows) * row, 64);
+  if (plan_.a_pitch)
+    rows_of_a_ =
+        f.local(scalar_, plan_.block_rows / plan_.tile.rows * plan_.k_chunk * inner_points(c_.k).c[0] * plan_.a_pitch, 64);
   // A panel of squares turned over may end past the last row.
   if (plan_.panel == Panel::private_) panel_ = f.local(scalar_, (plan_.panel_rows + plan_.width) * row, 64);
 }
@@ -49,13 +52,17 @@ ContractionLowering::Value *ContractionLowering::to(int axis) {
   return f_.size(axis < static_cast<int>(outer_) ? f_.kernel.axes[axis] : axis == static_cast<int>(outer_) ? c_.m : c_.n);
 }
 
-void ContractionLowering::emit() { outer_axis(0); }
+void ContractionLowering::emit() {
+  if (plan_.keeps_all) return passes();
+  outer_axis(0, [&] { blocks_of_columns(); });
+}
 
-void ContractionLowering::outer_axis(size_t axis) {
-  if (axis == outer_) return blocks_of_columns();
+/// Calls body at the points of the outer axes from `axis` on.
+void ContractionLowering::outer_axis(size_t axis, const std::function<void()> &body) {
+  if (axis == outer_) return body();
   f_.loop(from(static_cast<int>(axis)), to(static_cast<int>(axis)), 1, [&](Value *index) {
     axes_.push_back(index);
-    outer_axis(axis + 1);
+    outer_axis(axis + 1, body);
     axes_.pop_back();
   });
 }
@@ -67,6 +74,38 @@ void ContractionLowering::blocks_of_columns() {
   if (c_.n.is_constant() && c_.n.c[0] <= block) return blocks_of_rows(from(axis), end);
   f_.loop(from(axis), end, block, [&](Value *n) {
     blocks_of_rows(n, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateAdd(n, f_.integer(block)), end));
+  });
+}
+
+/// One chunk of k after the other, and in each all outer points.
+void ContractionLowering::passes() {
+  const int m = static_cast<int>(outer_);
+  Value *n_first = from(m + 1), *n_end = to(m + 1);
+  int64_t points = 1;
+  for (const Size &extent : f_.kernel.axes) points *= extent.c[0];
+  chunks([&](const Chunk &chunk) {
+    outer_axis(0, [&] {
+      Value *point = f_.integer(0);
+      for (size_t axis = 0; axis < outer_; ++axis)
+        point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
+      if (plan_.a_pitch) copy_rows(from(m), to(m), chunk);
+      Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
+      each_columns(n_first, n_end, [&](const Columns &columns) {
+        if (plan_.panel == Panel::private_) pack(columns, chunk);
+        rows(columns, m_first, to(m), f_.b.CreateSub(m_first, row), chunk);
+      });
+    });
+  });
+}
+
+/// Calls body for each chunk of the outermost summed axis, where it goes in chunks.
+void ContractionLowering::chunks(const std::function<void(const Chunk &)> &body) {
+  Value *zero = f_.integer(0), *end = f_.size(c_.k[0]);
+  if (!plan_.splits_k) return body({zero, end, f_.b.getTrue(), f_.b.getTrue()});
+  f_.loop(zero, end, plan_.k_chunk, [&](Value *k) {
+    Value *next = f_.b.CreateAdd(k, f_.integer(plan_.k_chunk));
+    body({k, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, next, end), f_.b.CreateICmpEQ(k, zero),
+          f_.b.CreateICmpSGE(next, end)});
   });
 }
 
@@ -91,29 +130,25 @@ void ContractionLowering::each_columns(Value *first, Value *end, const std::func
 
 void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
   const int axis = static_cast<int>(outer_);
-  Value *first = from(axis), *end = to(axis), *zero = f_.integer(0), *k_end = f_.size(c_.k[0]);
-  const Chunk whole{zero, k_end, f_.b.getTrue(), f_.b.getTrue()};
+  Value *first = from(axis), *end = to(axis);
   if (plan_.panel == Panel::private_ && !plan_.splits_k)
-    return each_columns(n_first, n_end, [&](const Columns &columns) {
-      pack(columns, whole);
-      rows(columns, first, end, first, whole);
+    return chunks([&](const Chunk &whole) {
+      each_columns(n_first, n_end, [&](const Columns &columns) {
+        pack(columns, whole);
+        rows(columns, first, end, first, whole);
+      });
     });
   // A thread's share ends at a tile, not at a block.
   const bool divides = axis != plan_.shared_axis && c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
   f_.loop(first, end, plan_.block_rows, [&](Value *m) {
     Value *m_end = f_.b.CreateAdd(m, f_.integer(plan_.block_rows));
     if (!divides) m_end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, m_end, end);
-    auto chunk = [&](const Chunk &chunk) {
+    chunks([&](const Chunk &chunk) {
+      if (plan_.a_pitch) copy_rows(m, m_end, chunk);
       each_columns(n_first, n_end, [&](const Columns &columns) {
         if (plan_.panel == Panel::private_) pack(columns, chunk);
         rows(columns, m, m_end, m, chunk);
       });
-    };
-    if (!plan_.splits_k) return chunk(whole);
-    f_.loop(zero, k_end, plan_.k_chunk, [&](Value *k) {
-      Value *next = f_.b.CreateAdd(k, f_.integer(plan_.k_chunk));
-      chunk({k, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, next, k_end), f_.b.CreateICmpEQ(k, zero),
-             f_.b.CreateICmpSGE(next, k_end)});
     });
   });
 }
@@ -125,21 +160,24 @@ void ContractionLowering::rows(const Columns &columns, Value *m, Value *end, Val
     Value *most = f_.integer(plan_.tile.rows);
     Value *count = divides ? most : f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), most);
     Value *row = plan_.splits_k ? f_.b.CreateSub(here, block) : f_.integer(0);
-    tile(columns, here, row, count, chunk);
+    Value *copy = plan_.a_pitch ? copy_of_tile(f_.b.CreateUDiv(f_.b.CreateSub(here, m), f_.integer(plan_.tile.rows))) : nullptr;
+    tile(columns, here, row, copy, count, chunk);
     f_.when(chunk.is_last, [&] { epilogue(columns, here, row, count); });
   });
 }
 
 /// The sums of `count` rows: a whole tile, or lower ones.
-void ContractionLowering::tile(const Columns &columns, Value *m, Value *row, Value *count, const Chunk &chunk) {
+void ContractionLowering::tile(const Columns &columns, Value *m, Value *row, Value *copy, Value *count, const Chunk &chunk) {
   Value *done = f_.integer(0);
   std::vector<int> heights = {plan_.tile.rows};
   heights.insert(heights.end(), plan_.fewer_rows.begin(), plan_.fewer_rows.end());
   for (int height : heights) {
     Value *left = f_.b.CreateSub(count, done);
     Value *end = f_.b.CreateAdd(done, f_.b.CreateSub(left, f_.b.CreateURem(left, f_.integer(height))));
-    f_.loop(done, end, height,
-            [&](Value *i) { accumulate(columns, height, f_.b.CreateAdd(m, i), f_.b.CreateAdd(row, i), chunk); });
+    f_.loop(done, end, height, [&](Value *i) {
+      Value *copied = copy ? f_.b.CreateInBoundsGEP(scalar_, copy, i) : nullptr;
+      accumulate(columns, {f_.b.CreateAdd(m, i), f_.b.CreateAdd(row, i), copied, height}, chunk);
+    });
     done = end;
   }
 }

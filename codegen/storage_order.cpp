@@ -11,7 +11,7 @@ using ir::Node;
 using ir::NodeId;
 using ir::Op;
 
-constexpr int64_t shortest = 8; // axes below this fill no vector
+constexpr int64_t shortest = 32; // below this the rows of an image fill vectors better
 
 class Innermost {
 public:

@@ -1,5 +1,6 @@
 // `nnc check MODEL.nn`: names, types and shapes; then what training will need.
 
+#include "codegen/work.h"
 #include "driver/commands.h"
 #include "driver/entries.h"
 #include "runtime/memory_plan.h"
@@ -23,38 +24,6 @@ int64_t elements(const ir::Type &type) {
   int64_t count = 1;
   for (const ir::Extent &extent : type.dims) count *= extent.count;
   return count;
-}
-
-int64_t points(const std::vector<codegen::Size> &axes, int64_t batch) {
-  int64_t count = 1;
-  for (const codegen::Size &axis : axes) count *= axis.at(batch);
-  return count;
-}
-
-/// Arithmetic operations of a kernel on a mini-batch: two for each term of a product, one for each scalar operation and reduced term.
-int64_t operations(const codegen::Kernel &kernel, int64_t batch) {
-  int64_t count = 0;
-  if (kernel.contraction) {
-    const codegen::Contraction &contraction = *kernel.contraction;
-    count += 2 * contraction.m.at(batch) * contraction.n.at(batch) * points(contraction.k, batch);
-  }
-  for (const codegen::Stage &stage : kernel.stages)
-    for (codegen::ValueId id : stage.code) {
-      codegen::Code code = kernel.values[id].code;
-      bool arithmetic = code == codegen::Code::scalar || code == codegen::Code::reduce || code == codegen::Code::argreduce ||
-                        code == codegen::Code::store_add;
-      if (arithmetic)
-        count += points(stage.axes, batch) * static_cast<int64_t>(std::max<size_t>(1, kernel.values[id].operands.size() - 1));
-    }
-  return count * points(kernel.axes, batch);
-}
-
-/// How often a kernel runs in a step: the product of the turns of the loops around it.
-double turns(const codegen::Entry &entry, int kernel) {
-  double product = 1;
-  for (const codegen::TurnLoop &loop : entry.loops)
-    if (loop.first <= kernel && kernel < loop.last) product *= static_cast<double>(loop.turns);
-  return product;
 }
 
 /// Line by line what lives in memory, largest first kinds apart.
@@ -108,7 +77,8 @@ int check_model(const CompileOptions &options) {
     if (entry.name == "train") {
       count = entry.kernels.size();
       for (size_t kernel = 0; kernel < count; ++kernel)
-        work += static_cast<double>(operations(entry.kernels[kernel], program->batch)) * turns(entry, static_cast<int>(kernel));
+        work += codegen::value_at(codegen::work_of(entry.kernels[kernel], entry.buffers).operations, program->batch) *
+                codegen::turns_of(entry, static_cast<int>(kernel));
     }
   fmt::print("{}: no errors\n", options.file);
   fmt::print("  {:<18}{:>14}\n", "parameters", grouped(parameters));

@@ -1,6 +1,7 @@
 #include "driver/entries.h"
 
 #include "codegen/make_entry.h"
+#include "codegen/work.h"
 #include "driver/data_files.h"
 #include "ir/text.h"
 #include "passes/pass.h"
@@ -94,6 +95,21 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   return made;
 }
 
+std::vector<runtime::KernelAbout> about_kernels(const Compilation &compilation, const codegen::Entry &entry) {
+  std::vector<runtime::KernelAbout> made;
+  for (const codegen::Kernel &kernel : entry.kernels) {
+    const codegen::Work work = codegen::work_of(kernel, entry.buffers);
+    const double turns = codegen::turns_of(entry, static_cast<int>(made.size()));
+    made.push_back({kernel.name, compilation.sources.describe(kernel.place), {}, turns, work.operations, work.bytes});
+    for (const codegen::Instruction &i : kernel.values) {
+      if (i.code != codegen::Code::store) continue;
+      const codegen::Buffer &buffer = codegen::memory_of(entry.buffers, i.access.buffer);
+      if (buffer.space == codegen::Space::state) made.back().makes.push_back(buffer.label);
+    }
+  }
+  return made;
+}
+
 } // namespace
 
 std::vector<ir::Function> make_graphs(const frontend::Program &program) {
@@ -154,6 +170,7 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
+    if (entry.steps) made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
     made.unit.entries.push_back(std::move(entry));
   }
   made.unit.description = runtime::to_json(made.description);

@@ -101,6 +101,27 @@ void EventLog::end(const EndEvent &event) {
             {"peak_bytes", peak_bytes()}});
 }
 
+void EventLog::profile(const ProfileTable &table) {
+  if (!file) return;
+  Json kernels = Json::array();
+  for (const ProfileLine &kernel : table.lines)
+    kernels.push_back(Json{{"name", kernel.name},
+                           {"place", kernel.place},
+                           {"makes", kernel.makes},
+                           {"seconds", kernel.seconds},
+                           {"operations", kernel.operations},
+                           {"bytes", kernel.bytes},
+                           {"share_of_peak", number(kernel.share_of(table.peak))}});
+  line(Json{{"event", "profile"},
+            {"steps", table.steps},
+            {"threads", table.threads},
+            {"operations_per_second", table.peak.operations_per_second},
+            {"bytes_per_second", table.peak.bytes_per_second},
+            {"step_seconds", table.step_seconds},
+            {"elsewhere_seconds", table.elsewhere_seconds},
+            {"kernels", std::move(kernels)}});
+}
+
 void EventLog::close() {
   if (!file) return;
   failed |= std::fflush(file) != 0;

@@ -22,9 +22,9 @@ bool is_finite(double value) { return std::isfinite(value); }
 } // namespace
 
 Training::Training(Model &model, const Dataset &data, const Plan &plan, EventLog &log, Progress &progress, int64_t log_every,
-                   const Interrupt &interrupt)
+                   const Interrupt &interrupt, Profile *profile)
     : model(model), data(data), plan(plan), log(log), progress(progress), log_every(log_every), interrupt(interrupt),
-      row_pointers(model.about.data.size()),
+      profile(profile), row_pointers(model.about.data.size()),
       sums{std::vector<double>(model.about.costs.size()), std::vector<double>(report_slots(model.about))} {
   for (int clause = 0; clause < plan.drawn; clause++) {
     if (clause > 0) other_rows.push_back(split_rows(data.count(clause), 0, plan.seed).training);
@@ -91,7 +91,11 @@ void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int6
   call.stop = interrupt.flag();
   call.batch = batch, call.steps = steps;
   call.step = done_steps + 1, call.total_steps = plan.total_steps, call.epoch = epoch;
+  const bool is_counted = profile && (done_steps > 0 || plan.total_steps == 1);
+  call.ticks = is_counted ? profile->ticks() : nullptr;
+  auto before = Clock::now();
   model.run(model.module.train, call);
+  if (is_counted) profile->add_call(call, seconds_between(before, Clock::now()));
   look_for_failure(call, epoch);
   count(call, epoch);
   last_steps = call.done, last_seconds = seconds_between(start, Clock::now());
