@@ -19,7 +19,7 @@ public:
 
   /// Rewrites the kernel where it can.
   void run() {
-    if (kernel_.axes.size() < 2 || kernel_.contraction || kernel_.ordering) return;
+    if (kernel_.axes.size() < 2) return;
     for (const Stage &stage : kernel_.stages)
       if (!stage.axes.empty()) return;
     for (const Stage &stage : kernel_.stages)

@@ -162,7 +162,7 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             {.steps = graph.name == "train",
                              .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
                              .reports = costs ? static_cast<int>(program.report_names.size()) + program.sums : 0,
-                             .target = {compilation.options.cpu}});
+                             .target = compilation.target()});
     runtime::Bytes &bytes = graph.name == "init"       ? made.description.init_arena
                             : graph.name == "train"    ? made.description.train_arena
                             : graph.name == "evaluate" ? made.description.evaluate_arena

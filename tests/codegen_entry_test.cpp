@@ -349,7 +349,7 @@ void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t s
   layout.sources.push_back({"data", real, {4, 3}, 0, step});
   layout.data = 1;
   codegen::place_tensors(layout);
-  codegen::Entry entry = codegen::make_entry(function, layout, {});
+  codegen::Entry entry = codegen::make_entry(function, layout, {.target = {test::test_cpu()}});
   INFO("seed " << seed << "\n" << print(function) << "\n" << codegen::print(entry));
   std::optional<codegen::Loaded> loaded;
   if (compiled) loaded.emplace(codegen::Unit{{entry}, ""}, codegen::Target{test::test_cpu()});
