@@ -17,6 +17,7 @@
 #include "codegen/size.h"
 #include "ir/graph.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,7 @@ struct Access {
 
 enum class Code : uint8_t {
   constant,   // `value`
+  given,      // in a form: number `value` of those that each of its kernels has for itself
   axis,       // i32: the loop variable of axis `axis` (outer axes first, then the stage's)
   call_value, // i32: `input` is one of seed_low, seed_high, step, total_steps, epoch, examples
   load,       // `access`
@@ -216,6 +218,12 @@ void walk_kernels(const Entry &entry, int first, int last, int around, OnKernel 
       at = entry.loops[found].last;
     }
   }
+}
+
+/// Whether it draws random numbers.
+inline bool draws(const Kernel &kernel) {
+  return std::any_of(kernel.values.begin(), kernel.values.end(),
+                     [](const Instruction &i) { return i.op == ir::Op::random_bits; });
 }
 
 std::string print(const Kernel &, const std::vector<Buffer> &);

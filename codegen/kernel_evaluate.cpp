@@ -245,6 +245,7 @@ private:
     if (is_of_k(i)) return;
     switch (i.code) {
     case Code::constant: values_[id] = ir::round_to(i.elem, i.value); break;
+    case Code::given: throw ir::InternalError("a kernel that is a form has no values");
     case Code::axis: values_[id] = static_cast<double>(axes_[i.axis]); break;
     case Code::call_value: values_[id] = call_value(i.input); break;
     case Code::load: values_[id] = load(i.access); break;

@@ -1,9 +1,11 @@
 #include "codegen/kernel_form.h"
 
 #include "codegen/contraction_plan.h"
+#include "codegen/count_through.h"
 #include "ir/op.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 namespace nnc::codegen {
@@ -44,7 +46,8 @@ template <typename T> size_t number_in(std::vector<T> &list, const T &element) {
 /// Takes a kernel apart into its form and its places.
 class Abstraction {
 public:
-  Abstraction(const Entry &entry, const Kernel &kernel) : entry_(entry), from_(kernel), numbers_(kernel.values.size(), -1) {
+  Abstraction(const Entry &entry, const Kernel &kernel)
+      : entry_(entry), from_(kernel), draws_(draws(kernel)), numbers_(kernel.values.size(), -1) {
     Kernel &to = form.kernel;
     to.name = kernel.name, to.axes = kernel.axes, to.lanes = kernel.lanes, to.place = kernel.place;
     for (const Stage &stage : kernel.stages) {
@@ -67,7 +70,7 @@ public:
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
         form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
-    form.paths = static_cast<int>(call.paths.size());
+    form.numbers = static_cast<int>(call.numbers.size());
   }
 
   KernelForm form;
@@ -105,13 +108,23 @@ private:
       std::swap(made.operands[0], made.operands[1]);
     for (ValueId &operand : made.operands) operand = value(operand);
     if (made.code == Code::load || made.code == Code::store || made.code == Code::store_add) renumber(made.access);
-    if (made.op == ir::Op::random_bits) made.random.path = number_in(call.paths, made.random.path);
+    if (made.op == ir::Op::random_bits) made.random.path = number_in(call.numbers, made.random.path);
+    if (draws_ && made.code == Code::constant && ir::is_float(made.elem)) give(made);
     form.kernel.values.push_back(std::move(made));
     numbers_[id] = static_cast<ValueId>(form.kernel.values.size()) - 1;
   }
 
+  /// Each constant is a place of its own, so that no form depends on which are equal.
+  void give(Instruction &constant) {
+    constant.code = Code::given;
+    double value = ir::round_to(constant.elem, constant.value);
+    constant.value = static_cast<double>(call.numbers.size());
+    call.numbers.push_back(std::bit_cast<uint64_t>(value));
+  }
+
   const Entry &entry_;
   const Kernel &from_;
+  const bool draws_;
   std::vector<ValueId> numbers_; // by old number; -1: not met yet
 };
 
@@ -185,7 +198,7 @@ public:
     for (const FormStep &step : form.steps) {
       add(step.turns), add(step.calls.size());
       for (const StepCall &call : step.calls) {
-        bytes += call.name + '\n', add(call.paths), add(call.extent), add(call.places.size());
+        bytes += call.name + '\n', add(call.numbers), add(call.extent), add(call.places.size());
         for (const StepPlace &place : call.places) add(place.buffer), add(place.offset), add(place.moves);
       }
     }
@@ -220,21 +233,22 @@ public:
 
   KernelCall call_of(const Entry &entry, const Kernel &kernel) {
     if (!kernel.steps.empty()) return call_of_steps(entry, kernel);
-    Abstraction parts(entry, kernel);
     const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
+    const Kernel lowered = is_nest ? count_through(kernel) : kernel;
+    Abstraction parts(entry, lowered);
     if (is_nest) forget_shared_extent(parts.form.kernel, target_);
     parts.call.form = number_of(std::move(parts.form));
     parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target_)
                          : kernel.ordering  ? ordering_sharing(kernel)
                          : kernel.packing   ? packing_sharing(kernel)
-                                            : nest_sharing(kernel, target_);
+                                            : nest_sharing(lowered, target_);
     return std::move(parts.call);
   }
 
 private:
   int number_of(KernelForm form) {
     auto [found, is_new] = known_.try_emplace(Key(form).bytes, static_cast<int>(made.forms.size()));
-    if (is_new) made.forms.push_back(std::move(form));
+    if (is_new) made.keys.push_back(found->first), made.forms.push_back(std::move(form));
     return found->second;
   }
 
@@ -249,7 +263,7 @@ private:
       for (const Kernel &part : step.kernels) to.calls.push_back(step_call(entry, part, kernel.axes.size() + 1, form, call));
     }
     for (FormBuffer &buffer : form.buffers) buffer.apart.resize(form.buffers.size(), false); // it reads and writes none itself
-    form.paths = static_cast<int>(call.paths.size());
+    form.numbers = static_cast<int>(call.numbers.size());
     call.sharing.extent = Size(1);
     for (const Size &axis : kernel.axes) call.sharing.extent = call.sharing.extent * axis;
     call.sharing.points = kernel.axes;
@@ -281,7 +295,7 @@ private:
       }
       made_call.places.push_back(std::move(place));
     }
-    for (uint64_t path : inner.paths) made_call.paths.push_back(static_cast<int>(number_in(whole.paths, path)));
+    for (uint64_t number : inner.numbers) made_call.numbers.push_back(static_cast<int>(number_in(whole.numbers, number)));
     double work = inner.sharing.work;
     for (const Size &points : inner.sharing.points) work *= static_cast<double>(usual_extent(points));
     whole.sharing.work += work;

@@ -65,6 +65,7 @@ static std::string print(const Instruction &i, const std::vector<Buffer> &buffer
   const char *elem = ir::name(i.elem);
   switch (i.code) {
   case Code::constant: return fmt::format("constant {} {}", elem, i.value);
+  case Code::given: return fmt::format("given {} {}", elem, i.value);
   case Code::axis: return fmt::format("axis i{}", i.axis);
   case Code::call_value: return name(i.input);
   case Code::load: return fmt::format("load {} {}", elem, print(i.access, buffers));

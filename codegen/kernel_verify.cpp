@@ -138,6 +138,7 @@ private:
     switch (i.code) {
     case Code::constant:
     case Code::call_value: return arity(0, 0);
+    case Code::given: return "a number that only forms have";
     case Code::axis: return i.axis >= 0 && i.axis < static_cast<int>(axes) ? Error() : fmt::format("no axis i{}", i.axis);
     case Code::load:
       if (Error e = accesses(); !e.empty()) return e;

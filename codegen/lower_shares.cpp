@@ -56,7 +56,7 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
                           begins_loop[kernel], loop_from[kernel], size.c[0], size.c[1], size.c[2], sharing.granule})
       row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
     rows_.push_back(llvm::ConstantStruct::get(row_, row));
-    first_place += calls[kernel].buffers.size() + calls[kernel].paths.size();
+    first_place += calls[kernel].buffers.size() + calls[kernel].numbers.size();
   }
 }
 
@@ -114,7 +114,7 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
 }
 
 /// The steps of a small network are over in less than a microsecond: on one thread its calls stand one after the other, each of a function that
-/// is known.
+/// is known. An entry without steps takes its kernels from the list always: it is called once for many, and its code is short.
 static constexpr size_t longest_unrolled = 32;
 
 void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, Value *turn, bool is_alone) const {
@@ -138,7 +138,7 @@ void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, V
     if (team.ticks && !is_alone) team.ticks->lap(b, kernel);
   };
   auto stretch = [&](int from, int to) {
-    if (!is_alone || to - from > static_cast<int>(longest_unrolled))
+    if (!is_alone || !entry_.steps || to - from > static_cast<int>(longest_unrolled))
       return emit_each(b, to - from, [&](Value *number) { call(b.CreateAdd(number, b.getInt64(from)), nullptr); });
     for (int kernel = from; kernel < to; ++kernel) call(b.getInt64(kernel), functions_[kernel]);
   };

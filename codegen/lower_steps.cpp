@@ -13,7 +13,7 @@ public:
   explicit Steps(KernelFunction &f) : f_(f) {
     size_t most = 1;
     for (const FormStep &step : f.form.steps)
-      for (const StepCall &call : step.calls) most = std::max(most, call.places.size() + call.paths.size());
+      for (const StepCall &call : step.calls) most = std::max(most, call.places.size() + call.numbers.size());
     places_ = f.local(f.b.getInt64Ty(), static_cast<int64_t>(most), 8);
     const size_t point = (f.kernel.axes.size() + 1) * sizeof(int32_t); // behind the scratch
     scratch_ = f.local(f.b.getInt8Ty(), f.kernel.slab_bytes + static_cast<int64_t>(point), 64);
@@ -64,7 +64,7 @@ private:
           address = f_.b.CreateAdd(address, f_.b.CreateMul(axes[axis], f_.size(place.moves[axis])));
       put(address);
     }
-    for (int path : call.paths) put(f_.path(static_cast<uint64_t>(path)));
+    for (int given : call.numbers) put(f_.number(static_cast<uint64_t>(given)));
     auto argument = [&](unsigned i) -> Value * { return f_.function->getArg(i); }; // call, places, examples, turn, begin, end
     f_.b.CreateCall(kernel_function(*f_.function->getParent(), call.name),
                     {argument(0), places_, argument(2), argument(3), f_.integer(0), f_.size(call.extent)});

@@ -93,7 +93,13 @@ private:
       }
     if (const auto &c = kernel_.contraction) {
       const Axes axes = joined(joined(kernel_.axes, {c->m, c->n}), c->k);
-      touch(reads_, c->a, axes), touch(reads_, c->b, axes);
+      Access b = c->b;
+      if (c->panel) b.strides[kernel_.axes.size() + 1] = 1;
+      touch(reads_, c->a, axes), touch(reads_, b, axes);
+    }
+    if (const auto &p = kernel_.packing) {
+      touch(reads_, p->from, joined({p->n}, p->k));
+      touch(writes_, {p->to, 0, {1}, {}}, {buffers_[p->to].elements});
     }
     if (const auto &o = kernel_.ordering) {
       const Axes axes = joined(kernel_.axes, {o->count});

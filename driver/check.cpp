@@ -3,6 +3,7 @@
 #include "codegen/work.h"
 #include "driver/commands.h"
 #include "driver/entries.h"
+#include "runtime/memory_plan.h"
 
 #include <fmt/format.h>
 
@@ -37,10 +38,18 @@ void print_memory(const frontend::Program &program, const Kernels &kernels) {
   for (int kind = 0; kind < 3; ++kind)
     if (counts[kind] > 0) fmt::print("  {:<18}{:>14} bytes\n", names[kind], grouped(bytes[kind]));
   for (const codegen::Entry &entry : kernels.unit.entries) {
-    if (entry.name != "train") continue;
-    fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch", grouped(entry.arena_bytes.at(program.batch)),
-               program.batch, codegen::to_string(entry.arena_bytes));
+    if (entry.name == "train")
+      fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch", grouped(entry.arena_bytes.at(program.batch)),
+                 program.batch, codegen::to_string(entry.arena_bytes));
+    if (entry.name == "evaluate" || entry.name == "predict")
+      fmt::print("    to {:<13}{:>14} bytes ({})\n", entry.name, grouped(entry.arena_bytes.at(program.batch)),
+                 codegen::to_string(entry.arena_bytes));
   }
+  const runtime::MemoryPlan plan = runtime::memory_plan(kernels.description);
+  fmt::print("  {:<18}{:>14} bytes as it is stored\n", "data", grouped(plan.data));
+  fmt::print("  {:<18}{:>14} bytes\n", "row numbers", grouped(plan.row_numbers));
+  fmt::print("  {:<18}{:>14} bytes\n", "program", grouped(plan.program + plan.results));
+  fmt::print("  {:<18}{:>14} bytes while it trains\n", "total", grouped(plan.total()));
 }
 
 } // namespace

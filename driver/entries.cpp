@@ -132,10 +132,7 @@ std::vector<ir::Function> optimize_graphs(std::vector<ir::Function> graphs, cons
   run.printed = [&](const passes::Pass &, const ir::Function &function) {
     fmt::print("{}", ir::print(function, &compilation.sources));
   };
-  if (compilation.options.time_passes)
-    run.timed = [](const passes::Pass &pass, double seconds) {
-      fmt::print(stderr, "{:>10.3f} ms  {}\n", 1e3 * seconds, pass.name);
-    };
+  if (compilation.timed()) run.timed = [&](const passes::Pass &pass, double seconds) { compilation.timed()(pass.name, seconds); };
   for (ir::Function &graph : graphs) graph = passes::optimize(std::move(graph), run);
   return graphs;
 }
@@ -154,6 +151,7 @@ codegen::Layout make_layout(const frontend::Program &program) {
 
 Kernels make_kernels(const Compilation &compilation, const frontend::Program &program,
                      const std::vector<ir::Function> &optimized) {
+  Stopwatch watch(compilation.timed(), "kernels");
   codegen::Layout layout = make_layout(program);
   Kernels made;
   made.description = describe(compilation, program, layout);
@@ -180,7 +178,12 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
 }
 
 Kernels compile_program(const Compilation &compilation, const frontend::Program &program) {
-  return make_kernels(compilation, program, optimize_graphs(make_graphs(program), compilation));
+  std::vector<ir::Function> graphs;
+  {
+    Stopwatch watch(compilation.timed(), "differentiate");
+    graphs = make_graphs(program);
+  }
+  return make_kernels(compilation, program, optimize_graphs(std::move(graphs), compilation));
 }
 
 } // namespace nnc::driver

@@ -38,6 +38,7 @@ private:
   const Interrupt &interrupt;
   Profile *const profile;
 
+  std::vector<std::vector<int32_t>> other_rows; // of the drawn clauses behind the first
   std::vector<Feed> feeds;                      // of the drawn clauses
   int64_t most_steps;                           // in one call: what the buffers hold
   std::vector<std::vector<int32_t>> round_rows; // by clause behind the first: the rows of one call

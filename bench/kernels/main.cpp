@@ -1,8 +1,9 @@
-// nnc_bench [--threads=N] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry with
-// next to nothing in it, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before.
+// nnc_bench [--threads=N] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry and a training
+// step with next to nothing in them, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before.
 
 #include "kernels/cases.h"
 #include "kernels/compiled.h"
+#include "kernels/steps.h"
 #include "peaks.h"
 
 #include <benchmark/benchmark.h>
@@ -49,6 +50,19 @@ void measure_barrier(benchmark::State &state, int threads) {
   while (state.KeepRunningBatch(barriers)) team.run(meet, call);
 }
 
+constexpr int64_t steps = 10000;
+
+/// A step with one parameter and no data, within a run of many.
+void measure_step(benchmark::State &state, int threads) try {
+  Steps compiled("model Nothing {\n  param p: real = 1\n  fn () -> real = p\n}\n"
+                 "train {\n  net = Nothing()\n  minimize net()^2\n  using sgd(rate = 0.1)\n  batch 1\n  steps 1\n}\n",
+                 steps, threads);
+  compiled.run();
+  while (state.KeepRunningBatch(steps)) compiled.run();
+} catch (const std::exception &error) {
+  state.SkipWithError(error.what());
+}
+
 /// Takes `--threads=N` out of the arguments.
 int threads_of(int &count, char **arguments) {
   int threads = 1, kept = 1;
@@ -74,6 +88,7 @@ int main(int count, char **arguments) {
     benchmark::RegisterBenchmark(what.name.c_str(), [=](benchmark::State &state) {
       measure(state, what, threads);
     })->UseRealTime();
+  benchmark::RegisterBenchmark("step/1", [=](benchmark::State &state) { measure_step(state, threads); })->UseRealTime();
   if (threads > 1)
     benchmark::RegisterBenchmark("barrier/1", [=](benchmark::State &state) { measure_barrier(state, threads); })->UseRealTime();
   benchmark::RunSpecifiedBenchmarks();
