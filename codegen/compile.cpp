@@ -128,7 +128,7 @@ std::string Pieces::object(const Piece &piece, MachineCode &code) {
     return kept("entries\n" + stream.str(), [&] { return code.finish(Output::object); });
   }
   static const std::string placeholder = "nnc_kernel" + std::string(54, '_');
-  std::string name = kernel_symbol(forms_.forms[piece.numbers[0]].kernel.name);
+  std::string name = kernel_symbol(forms_.forms[piece.numbers[0]]);
   std::string made = kept("form\n" + forms_.keys[piece.numbers[0]], [&] {
     llvm::Module &module = code.start();
     lower(piece, module);

@@ -178,7 +178,7 @@ void lower_packing(KernelFunction &);
 
 /// The function of a form by its kernel's name, declared where it is not in the module yet.
 llvm::Function *kernel_function(llvm::Module &, const std::string &name);
-std::string kernel_symbol(const std::string &name);
+std::string kernel_symbol(const KernelForm &);
 
 /// `nnc_<name>`, which calls the functions of `forms`.
 void lower_entry(llvm::Module &, const Processor &, const Entry &, const std::vector<KernelForm> &forms,

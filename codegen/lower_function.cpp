@@ -17,10 +17,10 @@ llvm::Type *memory_type(llvm::LLVMContext &context, ir::Elem elem) {
 
 llvm::Type *vector_of(llvm::Type *type, int width) { return width == 1 ? type : llvm::FixedVectorType::get(type, width); }
 
-std::string kernel_symbol(const std::string &name) { return "nnc_" + name; }
+std::string kernel_symbol(const KernelForm &form) { return "nnc_" + form.kernel.name; }
 
 llvm::Function *kernel_function(llvm::Module &module, const std::string &kernel) {
-  const std::string name = kernel_symbol(kernel);
+  const std::string name = "nnc_" + kernel;
   if (llvm::Function *known = module.getFunction(name)) return known;
   llvm::LLVMContext &context = module.getContext();
   llvm::Type *i64 = llvm::Type::getInt64Ty(context), *pointer = llvm::PointerType::get(context, 0);

@@ -64,7 +64,7 @@ private:
           address = f_.b.CreateAdd(address, f_.b.CreateMul(axes[axis], f_.size(place.moves[axis])));
       put(address);
     }
-    for (int number : call.numbers) put(f_.number(static_cast<uint64_t>(number)));
+    for (int given : call.numbers) put(f_.number(static_cast<uint64_t>(given)));
     auto argument = [&](unsigned i) -> Value * { return f_.function->getArg(i); }; // call, places, examples, turn, begin, end
     f_.b.CreateCall(kernel_function(*f_.function->getParent(), call.name),
                     {argument(0), places_, argument(2), argument(3), f_.integer(0), f_.size(call.extent)});
