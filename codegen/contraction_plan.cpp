@@ -84,19 +84,30 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
 }
 
-/// Threads part the axis that has enough granules for many of them, the outermost such one.
+/// The share of the time that some threads work when they part `granules` among them, summed over numbers of threads.
+double balance(int64_t granules) {
+  double sum = 0;
+  for (int64_t threads : {2, 4, 8, 16}) {
+    const int64_t most = (granules + threads - 1) / threads;
+    sum += static_cast<double>(granules) / static_cast<double>(threads * std::max<int64_t>(most, 1));
+  }
+  return sum;
+}
+
+/// Threads part the axis whose granules come out most evenly, the outermost such one.
 void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   std::vector<std::pair<int64_t, int64_t>> axes; // extent, granule
   for (const Size &extent : kernel.axes) axes.emplace_back(usual_extent(extent), 1);
   axes.emplace_back(usual_extent(c.m), p.tile.rows);
   axes.emplace_back(usual_extent(c.n), int64_t{p.width} * p.tile.vectors);
-  int64_t best = -1;
+  double best = -1;
   for (size_t axis = 0; axis < axes.size(); ++axis) {
     auto [extent, granule] = axes[axis];
-    int64_t granules = std::min<int64_t>((extent + granule - 1) / granule, 32);
-    if (granules <= best) continue;
-    best = granules, p.shared_axis = static_cast<int>(axis), p.granule = granule;
+    const int64_t granules = (extent + granule - 1) / granule;
+    const double even = balance(granules);
+    if (even <= best + 0.02) continue;
+    best = even, p.shared_axis = static_cast<int>(axis), p.granule = granule;
   }
 }
 
@@ -106,6 +117,7 @@ std::pair<Tile, double> best_tile(const Contraction &c, int width, const Process
   std::pair<Tile, double> best{{}, 0};
   for (Tile tile : tiles(target)) {
     double cycles = product_cycles(tile, m, vectors);
+    if (m % tile.rows != 0) cycles *= 1.001; // of equals the one that threads can part evenly
     if (best.second == 0 || cycles < best.second) best = {tile, cycles};
   }
   return best;
