@@ -77,15 +77,17 @@ public:
     return finish(lists, root);
   }
 
-  /// Zeros over the whole of a node.
-  Kernel fill(NodeId id) {
-    Group group = whole(id);
+  /// Zeros over a box of a node's elements, those of `extents` from `start` on.
+  Kernel fill(NodeId id, const std::vector<int64_t> &start, const ir::Shape &extents) {
+    Group group = over(extents);
     group_ = &group;
     inner_from_ = static_cast<int>(group.outer.size());
     stages(1);
     ValueId zero = constant(function_.type(id).elem, 0, id);
-    store_at(zero, function_.type(id).elem, memory_.buffer(id), stored(id, identity_index(function_.type(id).rank())), id, 0);
-    return finish(outer_lists(function_.type(id).dims), id);
+    Index target = identity_index(static_cast<int>(extents.size()));
+    for (size_t axis = 0; axis < target.size(); ++axis) target[axis].constant += start[axis];
+    store_at(zero, function_.type(id).elem, memory_.buffer(id), stored(id, target), id, 0);
+    return finish(outer_lists(extents), id);
   }
 
   /// An operand put into a part of `id`: element i goes to start + step·i along each axis.
@@ -180,10 +182,11 @@ private:
     return -1;
   }
 
-  Group whole(NodeId id) const {
+  Group whole(NodeId id) const { return over(function_.type(id).dims); }
+
+  static Group over(const ir::Shape &shape) {
     Group group;
-    Domain domain{function_.type(id).dims, {}, {}};
-    group.shape = domain.shape;
+    group.shape = shape;
     for (size_t axis = 0; axis < group.shape.size(); ++axis) group.outer.push_back(static_cast<int>(axis));
     return group;
   }
@@ -484,9 +487,29 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
     const auto &pad = std::get<ir::PadAttributes>(node.attributes);
     std::vector<int64_t> step = pad.between;
     for (int64_t &between : step) ++between;
-    return {body().fill(root), body().part(root, node.operands[0], pad.before, step)};
+    std::vector<Kernel> kernels;
+    if (step != ones) {
+      kernels.push_back(body().fill(root, zeros, node.type.dims));
+    } else {
+      // What lies before and behind the operand along each axis, within it along the axes before.
+      const ir::Shape &inside = function.type(node.operands[0]).dims;
+      std::vector<int64_t> start = zeros;
+      ir::Shape extents = node.type.dims;
+      for (size_t axis = 0; axis < inside.size(); ++axis) {
+        if (inside[axis] == node.type.dims[axis]) continue;
+        const int64_t behind = pad.before[axis] + inside[axis].count;
+        for (auto [from, to] : {std::pair(int64_t{0}, pad.before[axis]), std::pair(behind, node.type.dims[axis].count)}) {
+          if (from == to) continue;
+          start[axis] = from, extents[axis].count = to - from;
+          kernels.push_back(body().fill(root, start, extents));
+        }
+        start[axis] = pad.before[axis], extents[axis] = inside[axis];
+      }
+    }
+    kernels.push_back(body().part(root, node.operands[0], pad.before, step));
+    return kernels;
   }
-  return {body().fill(root), body().scatter(root)};
+  return {body().fill(root, zeros, node.type.dims), body().scatter(root)};
 }
 
 } // namespace nnc::codegen

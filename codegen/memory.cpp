@@ -20,6 +20,8 @@ bool is_view(const Node &node) { return std::holds_alternative<ir::View>(record(
 
 /// Costs below this are computed again rather than kept.
 constexpr int cheap = 8;
+/// Likewise of what many elements each would compute again.
+constexpr int cheap_once_for_many = 4;
 /// An expression longer than this is cut, so that no kernel grows without bound.
 constexpr int longest = 400;
 
@@ -167,8 +169,8 @@ void Memory::choose() {
         if (!view(id)) kept_[node.operands[0]] = true;
       }
     }
-    bool again = uses[id] > 1 || wanted_larger[id];
-    if (is_scalar(node) && ((again && sum >= cheap) || sum > longest)) kept_[id] = true;
+    const bool again = (uses[id] > 1 && sum >= cheap) || (wanted_larger[id] && sum >= cheap_once_for_many);
+    if (is_scalar(node) && (again || sum > longest)) kept_[id] = true;
     if (node.op == Op::gather && (sum >= cheap || uses[id] > 1)) kept_[id] = true;
     if (kept_[id]) cost[id] = 0;
   }
