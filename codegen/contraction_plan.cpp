@@ -18,9 +18,9 @@ constexpr int64_t chunk_of_k = 256;        // so many, for which a panel stays i
 
 /// Tiles whose accumulators, vectors of b and one of a fit the registers.
 std::span<const Tile> tiles(const Processor &target) {
-  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
-  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};         // 16 registers
-  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}};                 // and a product needs one of its own
+  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {8, 2}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
+  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};                 // 16 registers
+  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}}; // and a product needs one of its own
   if (target.registers >= 32) return wide;
   if (target.fma) return narrow;
   return unfused;
@@ -117,7 +117,8 @@ std::pair<Tile, double> best_tile(const Contraction &c, int width, const Process
   std::pair<Tile, double> best{{}, 0};
   for (Tile tile : tiles(target)) {
     double cycles = product_cycles(tile, m, vectors);
-    if (m % tile.rows != 0) cycles *= 1.001; // of equals the one that threads can part evenly
+    // Of equals the one that leaves no rest, which threads can part evenly and whose loads are the fewest.
+    cycles *= 1 + 0.001 * ((m % tile.rows != 0) + (vectors % tile.vectors != 0));
     if (best.second == 0 || cycles < best.second) best = {tile, cycles};
   }
   return best;

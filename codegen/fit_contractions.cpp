@@ -82,6 +82,7 @@ private:
     constexpr int64_t many_rows = 512;
     if (rows < many_rows) return;
 
+    if (has_plain_sums(kernel)) walk_upwards(kernel);
     const ContractionPlan plan = plan_contraction(kernel, target_);
     Packing packing{c.n, c.k,   int64_t{plan.width} * plan.tile.vectors, {c.b.buffer, c.b.constant, {stride(outer + 1)}, {}},
                     0,   c.elem};
@@ -93,6 +94,44 @@ private:
     for (size_t axis = c.k.size(); axis-- > 0;) {
       c.b.strides[outer + 2 + axis] = along_k;
       along_k = along_k * c.k[axis];
+    }
+    if (has_plain_sums(kernel)) merge_summed_axes(kernel);
+  }
+
+  /// Only the operands themselves move along the summed axes.
+  static bool has_plain_sums(const Kernel &kernel) {
+    const size_t first = kernel.axes.size() + 2;
+    return kernel.contraction->a.indirect.empty() && std::none_of(kernel.values.begin(), kernel.values.end(), [&](auto &value) {
+             return value.access.strides.size() > first || (value.code == Code::axis && value.axis >= static_cast<int>(first));
+           });
+  }
+
+  /// Summed axes along which a is walked backwards, as the window of a convolution's data gradient, are taken the other way round.
+  static void walk_upwards(Kernel &kernel) {
+    Contraction &c = *kernel.contraction;
+    const size_t first = kernel.axes.size() + 2;
+    c.a.strides.resize(first + c.k.size()), c.b.strides.resize(first + c.k.size());
+    for (size_t axis = 0; axis < c.k.size(); ++axis) {
+      if (c.a.strides[first + axis].at(1) >= 0) continue;
+      for (Access *access : {&c.a, &c.b}) {
+        Size &stride = access->strides[first + axis];
+        access->constant = access->constant + stride * (c.k[axis] + Size(-1));
+        stride = stride * Size(-1);
+      }
+    }
+  }
+
+  /// Panels are walked evenly; summed axes that a walks evenly too become one.
+  static void merge_summed_axes(Kernel &kernel) {
+    Contraction &c = *kernel.contraction;
+    const size_t first = kernel.axes.size() + 2;
+    c.a.strides.resize(first + c.k.size());
+    for (size_t axis = c.k.size() - 1; axis > 0; --axis) {
+      const size_t inner = first + axis, outer = inner - 1;
+      if (!(c.a.strides[outer] == c.k[axis] * c.a.strides[inner])) continue;
+      c.k[axis - 1] = c.k[axis - 1] * c.k[axis];
+      c.k.erase(c.k.begin() + static_cast<std::ptrdiff_t>(axis));
+      for (Access *access : {&c.a, &c.b}) access->strides.erase(access->strides.begin() + static_cast<std::ptrdiff_t>(outer));
     }
   }
 
