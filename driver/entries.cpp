@@ -110,6 +110,13 @@ std::vector<runtime::KernelAbout> about_kernels(const Compilation &compilation, 
   return made;
 }
 
+bool reads_epoch(const codegen::Entry &entry) {
+  for (const codegen::Kernel &kernel : entry.kernels)
+    for (const codegen::Instruction &i : kernel.values)
+      if (i.code == codegen::Code::call_value && i.input == ir::InputKind::epoch) return true;
+  return false;
+}
+
 } // namespace
 
 std::vector<ir::Function> make_graphs(const frontend::Program &program) {
@@ -170,7 +177,10 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
-    if (entry.steps) made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
+    if (entry.steps) {
+      made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
+      made.description.reads_epoch = reads_epoch(entry);
+    }
     made.unit.entries.push_back(std::move(entry));
   }
   made.unit.description = runtime::to_json(made.description);

@@ -127,6 +127,7 @@ struct Description {
   int64_t batch = 32, epochs = 10, steps = 0; // steps 0: `epochs` counts
   uint64_t seed = 0;
   bool shuffle = true;
+  bool reads_epoch = false; // a step depends on the number of the epoch
   std::vector<Load> load;
   std::string kernels; // JSON of the KernelAbouts, a text of its own as only --profile reads it
 };

@@ -32,6 +32,11 @@ int64_t bytes_of(const Source &source, int64_t rows) {
 
 } // namespace
 
+bool joins_epochs(const Description &about, int64_t examples, int64_t batch, bool is_not_validated) {
+  const auto drawn = std::ssize(about.data) - (about.validate_data >= 0 ? 1 : 0);
+  return !about.reads_epoch && is_not_validated && drawn <= 1 && examples % batch == 0;
+}
+
 int64_t steps_of_call(int64_t batch, int64_t steps_per_epoch) {
   return std::clamp<int64_t>(buffered_rows / batch, 1, std::min(buffered_steps, steps_per_epoch));
 }
@@ -56,7 +61,12 @@ MemoryPlan memory_plan(const Description &about) {
     training = std::max<int64_t>(examples[0] - held_out, 1), batch = std::min(batch, training);
     plan.row_numbers = training * (about.shuffle ? 2 : 1) + held_out;
   }
-  const int64_t steps = steps_of_call(batch, (training + batch - 1) / batch);
+  const int64_t in_epoch = (training + batch - 1) / batch;
+  int64_t steps = steps_of_call(batch, in_epoch);
+  if (joins_epochs(about, training, batch, held_out == 0 && about.validate_data < 0)) {
+    steps = steps_of_call(batch, about.steps > 0 ? about.steps : about.epochs * in_epoch);
+    if (drawn > 0 && steps > in_epoch) plan.row_numbers += steps * batch;
+  }
   for (size_t clause = 1; clause < drawn; clause++)
     plan.row_numbers += examples[clause] * (about.shuffle ? 2 : 1) + steps * batch;
   if (about.validate_data >= 0) held_out = examples[static_cast<size_t>(about.validate_data)], plan.row_numbers += held_out;

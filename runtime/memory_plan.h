@@ -20,6 +20,9 @@ struct MemoryPlan {
 MemoryPlan memory_plan(const Description &);
 
 /// Most steps in one call of the compiled code: what the buffers of a run hold.
+/// Whether one call may run several epochs: nothing between or in their steps depends on where one ends.
+bool joins_epochs(const Description &, int64_t examples, int64_t batch, bool is_not_validated);
+
 int64_t steps_of_call(int64_t batch, int64_t steps_per_epoch);
 
 } // namespace nnc::runtime

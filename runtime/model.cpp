@@ -37,7 +37,7 @@ nnc_call Model::call() const {
 
 void Model::run(nnc_entry entry, nnc_call &call) {
   auto known = alone.find({entry, call.batch});
-  if (known != alone.end() && known->second) {
+  if (is_single || (known != alone.end() && known->second)) {
     call.team = nullptr;
     entry(&call, 0, 1);
     return;

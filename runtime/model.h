@@ -35,12 +35,15 @@ public:
   unsigned char *tensor(const Tensor &tensor) const { return state.data() + tensor.offset; }
   int64_t parameters() const; // their number of elements
   int threads() const { return team.size(); }
+  /// On how many threads `run` runs: all, or this one alone.
+  void use_threads(int count) { is_single = count == 1; }
 
   const nnc_module &module;
 
 private:
   Memory state, arena;
   Team team;
+  bool is_single = false;
   std::map<std::pair<nnc_entry, int64_t>, bool> alone; // by entry and batch: what nnc_call::alone said
 };
 

@@ -24,13 +24,15 @@ bool is_finite(double value) { return std::isfinite(value); }
 Training::Training(Model &model, const Dataset &data, const Plan &plan, EventLog &log, Progress &progress, int64_t log_every,
                    const Interrupt &interrupt, Profile *profile)
     : model(model), data(data), plan(plan), log(log), progress(progress), log_every(log_every), interrupt(interrupt),
-      profile(profile), row_pointers(model.about.data.size()),
+      profile(profile), pace(profile ? 1 : model.threads()),
+      may_join_epochs(joins_epochs(model.about, plan.examples, plan.batch, plan.validation.empty())),
+      row_pointers(model.about.data.size()),
       sums{std::vector<double>(model.about.costs.size()), std::vector<double>(report_slots(model.about))} {
   for (int clause = 0; clause < plan.drawn; clause++) {
     if (clause > 0) other_rows.push_back(split_rows(data.count(clause), 0, plan.seed).training);
     feeds.emplace_back(clause == 0 ? plan.training : other_rows.back(), plan.shuffle, plan.seed, clause);
   }
-  most_steps = steps_of_call(plan.batch, plan.steps_per_epoch);
+  most_steps = steps_of_call(plan.batch, may_join_epochs ? plan.total_steps : plan.steps_per_epoch);
   if (plan.drawn > 1)
     round_rows.assign(static_cast<size_t>(plan.drawn - 1), std::vector<int32_t>(static_cast<size_t>(most_steps * plan.batch)));
   costs.resize(static_cast<size_t>(most_steps) * model.about.costs.size());
@@ -52,29 +54,58 @@ EndEvent Training::run() {
   return end;
 }
 
-/// Runs epoch `epoch` (from 0), or what the plan has left of it; false where it was the last.
-bool Training::run_epoch(int64_t epoch) {
-  const int32_t *rows = feeds.empty() ? nullptr : feeds[0].lap(epoch);
-  std::fill(sums.costs.begin(), sums.costs.end(), 0);
-  std::fill(sums.reports.begin(), sums.reports.end(), 0);
-  epoch_examples = 0;
-  while (epoch_examples < plan.examples && done_steps < plan.total_steps && !interrupt.signal()) {
-    int64_t left = plan.examples - epoch_examples, batch = std::min(plan.batch, left);
-    int64_t steps = next_steps(std::min(left / batch, plan.total_steps - done_steps));
-    run_steps(epoch, rows ? rows + epoch_examples : nullptr, batch, steps);
-    progress.within(epoch + 1, epoch_examples, sums.costs.empty() ? 0 : sums.costs[0] / static_cast<double>(epoch_examples),
-                    seconds_left());
+/// Runs epoch `epoch` (from 0), or what the plan has left of it, or it and the next ones in one call; `epoch` is then the last that ran. False
+/// where there are no more.
+bool Training::run_epoch(int64_t &epoch) {
+  forget_epoch();
+  if (int64_t count = epochs_at_once(); count > 1) {
+    run_epochs(epoch, count);
+  } else {
+    const int32_t *rows = feeds.empty() ? nullptr : feeds[0].lap(epoch);
+    while (epoch_examples < plan.examples && done_steps < plan.total_steps && !interrupt.signal()) {
+      int64_t left = plan.examples - epoch_examples, batch = std::min(plan.batch, left);
+      int64_t available = std::min(left / batch, plan.total_steps - done_steps);
+      run_steps(epoch, rows ? rows + epoch_examples : nullptr, batch, std::min(wanted_steps(), available));
+      progress.within(epoch + 1, epoch_examples, sums.costs.empty() ? 0 : sums.costs[0] / static_cast<double>(epoch_examples),
+                      seconds_left());
+    }
   }
   bool last = done_steps == plan.total_steps || interrupt.signal();
   if (epoch_examples > 0) tell_epoch(epoch, last);
   return !last;
 }
 
-int64_t Training::next_steps(int64_t available) const {
+/// How many whole epochs the next call may run: as many as it is to take time for, and none until the first epoch has been told.
+int64_t Training::epochs_at_once() const {
+  if (!may_join_epochs || told_seconds < 0 || interrupt.signal()) return 0;
+  return std::min(wanted_steps(), plan.total_steps - done_steps) / plan.steps_per_epoch;
+}
+
+void Training::run_epochs(int64_t &epoch, int64_t count) {
+  epochs_rows.clear();
+  if (!feeds.empty())
+    for (int64_t i = 0; i < count; i++) {
+      const int32_t *rows = feeds[0].lap(epoch + i);
+      epochs_rows.insert(epochs_rows.end(), rows, rows + plan.examples);
+    }
+  const int64_t before = done_steps;
+  run_steps(epoch, feeds.empty() ? nullptr : epochs_rows.data(), plan.batch, count * plan.steps_per_epoch);
+  epoch += std::max<int64_t>(done_steps - before - 1, 0) / plan.steps_per_epoch;
+}
+
+void Training::forget_epoch() {
+  std::fill(sums.costs.begin(), sums.costs.end(), 0);
+  std::fill(sums.reports.begin(), sums.reports.end(), 0);
+  epoch_examples = 0;
+}
+
+int64_t Training::wanted_steps() const {
   int64_t wanted = std::max<int64_t>(1, last_steps * growth);
-  if (last_steps > 0 && last_seconds > 0)
-    wanted = std::clamp<int64_t>(static_cast<int64_t>(call_seconds / last_seconds * static_cast<double>(last_steps)), 1, wanted);
-  return std::min({wanted, available, most_steps});
+  if (last_steps > 0 && last_seconds > 0) {
+    const double seconds = std::min(call_seconds, pace.most_seconds());
+    wanted = std::clamp<int64_t>(static_cast<int64_t>(seconds / last_seconds * static_cast<double>(last_steps)), 1, wanted);
+  }
+  return std::min(wanted, most_steps);
 }
 
 void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int64_t steps) {
@@ -93,18 +124,24 @@ void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int6
   call.step = done_steps + 1, call.total_steps = plan.total_steps, call.epoch = epoch;
   const bool is_counted = profile && (done_steps > 0 || plan.total_steps == 1);
   call.ticks = is_counted ? profile->ticks() : nullptr;
-  auto before = Clock::now();
+  auto before = is_counted ? Clock::now() : start;
+  model.use_threads(profile ? model.threads() : threads);
   model.run(model.module.train, call);
   if (is_counted) profile->add_call(call, seconds_between(before, Clock::now()));
-  look_for_failure(call, epoch);
+  look_for_failure(call, epoch + (epoch_examples / plan.batch + call.done - 1) / plan.steps_per_epoch);
   count(call, epoch);
-  last_steps = call.done, last_seconds = seconds_between(start, Clock::now());
+  auto end = Clock::now();
+  last_steps = call.done, last_seconds = seconds_between(start, end);
+  if (call.done > 0) pace.tell(threads, last_seconds / static_cast<double>(call.done), call.done, seconds_between(began, end));
+  threads = pace.threads(seconds_between(began, end));
 }
 
-/// Adds up the costs (means over a mini-batch) and reports (sums) of the finished steps, in f64 and in their order.
+/// Adds up the costs (means over a mini-batch) and reports (sums) of the finished steps of an epoch, in f64 and in their order.
 void Training::count(const nnc_call &call, int64_t epoch) {
   const size_t clauses = sums.costs.size(), kinds = sums.reports.size();
   for (int64_t step = 0; step < call.done; step++) {
+    if (epoch_examples == plan.examples) forget_epoch(), epoch++;
+    epoch_examples += call.batch;
     const double *cost = costs.data() + static_cast<size_t>(step) * clauses,
                  *report = reports.data() + static_cast<size_t>(step) * kinds;
     for (size_t i = 0; i < clauses; i++) sums.costs[i] += cost[i] * static_cast<double>(call.batch);
@@ -113,7 +150,6 @@ void Training::count(const nnc_call &call, int64_t epoch) {
   }
   done_steps += call.done;
   done_examples += call.done * call.batch;
-  epoch_examples += call.done * call.batch;
 }
 
 /// The compiled code ends a call after a step with a cost that is not finite; that step is the last it has finished.

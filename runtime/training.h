@@ -4,6 +4,7 @@
 #include "runtime/events.h"
 #include "runtime/feed.h"
 #include "runtime/interrupt.h"
+#include "runtime/pace.h"
 #include "runtime/profile.h"
 
 namespace nnc::runtime {
@@ -20,12 +21,15 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
-  bool run_epoch(int64_t epoch);
+  bool run_epoch(int64_t &epoch);
+  int64_t epochs_at_once() const;
+  void run_epochs(int64_t &epoch, int64_t count);
   void run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int64_t steps);
   void count(const nnc_call &, int64_t epoch);
+  void forget_epoch();
   void look_for_failure(const nnc_call &, int64_t epoch) const;
   void tell_epoch(int64_t epoch, bool last);
-  int64_t next_steps(int64_t available) const;
+  int64_t wanted_steps() const;
   double training_seconds() const;
   double seconds_left() const;
 
@@ -37,11 +41,15 @@ private:
   const int64_t log_every;
   const Interrupt &interrupt;
   Profile *const profile;
+  Pace pace;
+  int threads = pace.threads(0); // of the next call
 
   std::vector<std::vector<int32_t>> other_rows; // of the drawn clauses behind the first
   std::vector<Feed> feeds;                      // of the drawn clauses
+  const bool may_join_epochs;                   // one call may run several: nothing in a step depends on the epoch
   int64_t most_steps;                           // in one call: what the buffers hold
   std::vector<std::vector<int32_t>> round_rows; // by clause behind the first: the rows of one call
+  std::vector<int32_t> epochs_rows;             // of the first clause: those of the whole epochs in one call
   std::vector<const int32_t *> row_pointers;    // by clause
   std::vector<double> costs, reports;           // of one call
   int64_t last_steps = 0;                       // in the call before, and

@@ -1,5 +1,6 @@
 // Threads that meet.
 
+#include "runtime/pace.h"
 #include "runtime/team.h"
 
 #include <atomic>
@@ -50,4 +51,27 @@ TEST_CASE("a team runs each call once on every thread") {
     for (int thread = 0; thread < 8; thread++)
       CHECK(places[static_cast<size_t>(thread)] == (thread < threads ? 200 * threads : 0));
   }
+}
+
+TEST_CASE("a run goes on one thread while all are slower, and on all again when they are not", "[team]") {
+  Pace pace(2);
+  double now = 0;
+  auto run = [&](double seconds, double both, double one) {
+    int on_one = 0, calls = 0;
+    for (const double end = now + seconds; now < end; ++calls) {
+      const int threads = pace.threads(now);
+      const double step = threads == 1 ? one : both;
+      const auto steps = static_cast<int64_t>(std::max(1.0, std::min(0.1, pace.most_seconds()) / step));
+      now += step * static_cast<double>(steps);
+      pace.tell(threads, step, steps, now);
+      on_one += threads == 1;
+    }
+    return static_cast<double>(on_one) / calls;
+  };
+  CHECK(run(10, 1e-3, 2e-3) < 0.1);
+  CHECK(run(10, 8e-3, 2e-3) > 0.8); // another process takes a core
+  run(3, 1e-3, 2e-3);
+  CHECK(run(10, 1e-3, 2e-3) < 0.1);
+  Pace alone(1);
+  CHECK(alone.threads(0) == 1);
 }
