@@ -1,4 +1,4 @@
-"""One peer in a process of its own: python3 peer.py KIND WORKLOAD SECONDS DATA
+"""One peer in a process of its own: python3 peer.py KIND WORKLOAD SECONDS DATA [MEMORY_FORMAT]
 
 It is pinned by its parent. It prints one JSON line when it is warm ({"first_step": seconds from the start of the process,
 "steps": of a run, …}), and then, for each line that it reads, does a run of about SECONDS and prints its seconds per step.
@@ -13,12 +13,13 @@ import sys
 import time
 
 STARTED = float(os.environ.get("BENCH_STARTED", time.time()))  # when the parent started this process
+FIRST_COSTS = int(os.environ.get("BENCH_FIRST_COSTS", 1))  # steps whose mean cost is reported
 
 import pathlib
 
 import numpy as np
 
-from workloads import WORKLOADS, fields_for_peers
+from workloads import WORKLOADS, Windows, fields_for_peers
 
 THREADS = len(os.sched_getaffinity(0))
 
@@ -41,38 +42,60 @@ class ShuffledRows:
         return rows
 
 
-def torch_runner(workload, fields, compiled):
+def check_count(workload, found, expected):
+    if found != expected:
+        raise SystemExit(f"{workload.name}: this model has {found} parameters, not {expected}")
+
+
+# ---- PyTorch ----------------------------------------------------------------------------------------------------------
+
+
+def torch_field(examples, layout):
+    """Something that gives a mini-batch when it is indexed by row numbers."""
+    import torch
+
+    if isinstance(examples, Windows):
+        return torch.from_numpy(examples.tokens()).unfold(0, examples.length, 1)
+    field = torch.from_numpy(examples)
+    return field.contiguous(memory_format=layout) if field.dim() == 4 else field
+
+
+def torch_runner(workload, fields, compiled, layout):
     import torch
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
-    model = workload.torch_model()
+    layout = getattr(torch, layout or "contiguous_format")
+    model = workload.torch_model().to(memory_format=layout)
+    check_count(workload, sum(p.numel() for p in model.parameters()), workload.parameters + workload.torch_extra)
     make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[workload.optimizer]
     optimizer = make(model.parameters(), lr=workload.rate, fused=True)
-    fields = [torch.from_numpy(array) for array in fields]
+    examples = len(next(iter(fields.values())))
+    fields = [torch_field(field, layout) for field in fields.values()]
 
     forward = functools.partial(workload.torch_cost, model)
     if compiled:
         forward = torch.compile(functools.partial(workload.torch_compiled_cost or workload.torch_cost, model))
-    batches = ShuffledRows(len(fields[0]), workload.batch)
+    batches = ShuffledRows(examples, workload.batch)
 
     def run(steps):
+        """The cost of the last step, and with JAX those of the last call."""
         for rows in torch.from_numpy(batches.take(steps)):
             optimizer.zero_grad()
             cost = forward(*(field[rows] for field in fields))
             cost.backward()
             optimizer.step()
-        return float(cost.detach())
+        return [float(cost.detach())]
 
-    return run, {"version": torch.__version__}
+    return run
 
 
-def jax_update(workload):
+# ---- JAX --------------------------------------------------------------------------------------------------------------
+
+
+def jax_update(workload, gathers):
     import jax
     import jax.numpy as jnp
-
-    def cost(params, rows):
-        return jax.vmap(workload.jax_cost, in_axes=(None,) + (0,) * len(rows))(params, *rows).mean()
 
     def sgd(params, state, gradient):
         return jax.tree.map(lambda p, g: p - workload.rate * g, params, gradient), state
@@ -89,30 +112,44 @@ def jax_update(workload):
     update = {"sgd": sgd, "adam": adam}[workload.optimizer]
 
     def step(carry, fields, rows):
-        params, state = carry
-        value, gradient = jax.value_and_grad(cost)(params, [field[rows] for field in fields])
-        return update(params, state, gradient), value
+        params, state, statistics = carry
+        batch = [gather(field, rows) for gather, field in zip(gathers, fields)]
+        (value, statistics), gradient = jax.value_and_grad(workload.jax_cost, has_aux=True)(params, statistics, *batch)
+        return (*update(params, state, gradient), statistics), value
 
     def start():
         params = jax.tree.map(jnp.asarray, workload.jax_parameters(np.random.default_rng(1)))
+        check_count(workload, sum(p.size for p in jax.tree.leaves(params)), workload.parameters)
         zeros = lambda: jax.tree.map(jnp.zeros_like, params)
-        return params, ((zeros(), zeros(), jnp.zeros((), jnp.float32)) if workload.optimizer == "adam" else ())
+        state = (zeros(), zeros(), jnp.zeros((), jnp.float32)) if workload.optimizer == "adam" else ()
+        return params, state, jax.tree.map(jnp.asarray, workload.jax_statistics())
 
     return step, start
 
 
-def jax_runner(workload, fields, scanned):
+def jax_field(examples, order):
+    """(what lies in memory, how a mini-batch is gathered from it)"""
+    import jax.numpy as jnp
+
+    if isinstance(examples, Windows):
+        return jnp.asarray(examples.tokens(), jnp.int32), lambda text, rows: text[rows[:, None] + jnp.arange(examples.length)]
+    return jnp.asarray(np.transpose(examples, order) if order else examples), lambda field, rows: field[rows]
+
+
+def jax_runner(workload, fields, scanned, seconds):
     import jax
     import jax.numpy as jnp
 
-    step, start = jax_update(workload)
-    fields = [jnp.asarray(array) for array in fields]
-    batches = ShuffledRows(len(fields[0]), workload.batch)
+    examples = len(next(iter(fields.values())))
+    fields, gathers = zip(*(jax_field(field, workload.jax_transposed.get(name)) for name, field in fields.items()))
+    step, start = jax_update(workload, gathers)
+    batches = ShuffledRows(examples, workload.batch)
     carry = start()
     chunk = 1
 
     if scanned:
-        chunk = 64 if workload.operations > 1e5 else 4096
+        # Steps of a scan: many, but no more than half a run at 20 GFLOP/s.
+        chunk = int(max(2, min(4096, seconds / 2 * 20e9 / workload.operations)))
 
         def many(carry, fields, rows):
             return jax.lax.scan(lambda carry, row: step(carry, fields, row), carry, rows)
@@ -126,40 +163,44 @@ def jax_runner(workload, fields, scanned):
         rows = batches.take(-(-steps // chunk) * chunk).astype(np.int32)
         for rows in rows.reshape(-1, chunk, workload.batch) if scanned else rows:
             carry, cost = function(carry, fields, rows)
-        return float(jnp.asarray(cost).reshape(-1)[-1])
+        return np.asarray(cost).reshape(-1)
 
     run.chunk = chunk
-    return run, {"version": jax.__version__}
+    return run
 
 
 KINDS = {
-    "torch": lambda workload, fields: torch_runner(workload, fields, compiled=False),
-    "torch.compile": lambda workload, fields: torch_runner(workload, fields, compiled=True),
-    "jax": lambda workload, fields: jax_runner(workload, fields, scanned=False),
-    "jax.scan": lambda workload, fields: jax_runner(workload, fields, scanned=True),
+    "torch": lambda workload, fields, seconds, layout: torch_runner(workload, fields, False, layout),
+    "torch.compile": lambda workload, fields, seconds, layout: torch_runner(workload, fields, True, layout),
+    "jax": lambda workload, fields, seconds, layout: jax_runner(workload, fields, False, seconds),
+    "jax.scan": lambda workload, fields, seconds, layout: jax_runner(workload, fields, True, seconds),
 }
 
 
 def main():
-    kind, name, seconds, data = sys.argv[1:]
-    workload = WORKLOADS[name]
+    kind, name, seconds, data, *layout = sys.argv[1:]
+    workload, seconds = WORKLOADS[name], float(seconds)
     folder = pathlib.Path(data)
     real = lambda file: folder / file if data and (folder / file).exists() else None
-    run, facts = KINDS[kind](workload, fields_for_peers(workload, real))
+    run = KINDS[kind](workload, fields_for_peers(workload, real), seconds, *(layout or [""]))
     chunk = getattr(run, "chunk", 1)
-    run(chunk)
+    costs = list(run(chunk))
     first = time.time() - STARTED
-    steps = 2 * chunk
+    while len(costs) < FIRST_COSTS and time.time() - STARTED < first + 10 * seconds:
+        costs += list(run(chunk))
+    steps = chunk
     while True:  # double until a run is long enough to be scaled
         begin = time.perf_counter()
-        cost = run(steps)
+        run(steps)
         taken = time.perf_counter() - begin
-        if taken > float(seconds) / 4:
+        if taken > seconds / 4:
             break
         steps *= 2
-    steps = max(chunk, round(steps * float(seconds) / taken / chunk) * chunk)
+    steps = max(1, round(steps * seconds / taken / chunk)) * chunk
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"first_step": first, "steps": steps, "cost": cost, "peak_bytes": peak, **facts}), flush=True)
+    first_cost = float(np.mean(costs[:FIRST_COSTS]))
+    facts = {"first_step": first, "steps": steps, "first_cost": first_cost, "format": "".join(layout), "peak_bytes": peak}
+    print(json.dumps(facts), flush=True)
     for _ in sys.stdin:
         begin = time.perf_counter()
         run(steps)

@@ -17,10 +17,10 @@ function(nnc_runtime_object target file)
     set(${variable} ${path})
   endforeach()
   add_custom_command(OUTPUT ${file}
-    COMMAND ${CMAKE_LINKER} -r -o ${file} ${crt1_o} ${crti_o} ${crtbeginT_o} $<TARGET_OBJECTS:${target}_parts>
+    COMMAND ${CMAKE_LINKER} -r --force-group-allocation -T ${CMAKE_SOURCE_DIR}/cmake/runtime_sections.ld -o ${file} ${crt1_o} ${crti_o} ${crtbeginT_o} $<TARGET_OBJECTS:${target}_parts>
             --start-group ${libstdc___a} ${libz_a} ${libm_a} ${libgcc_a} ${libgcc_eh_a} ${libc_a} --end-group ${crtend_o} ${crtn_o}
     COMMAND ${CMAKE_OBJCOPY} --strip-debug ${file}
-    DEPENDS ${target}_parts $<TARGET_OBJECTS:${target}_parts>
+    DEPENDS ${target}_parts $<TARGET_OBJECTS:${target}_parts> ${CMAKE_SOURCE_DIR}/cmake/runtime_sections.ld
     COMMAND_EXPAND_LISTS VERBATIM COMMENT "Linking the runtime into one file")
   add_custom_target(${target} ALL DEPENDS ${file})
 endfunction()

@@ -2,8 +2,13 @@
 
 #include "ir/builder.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace nnc::codegen {
 namespace {
+
+constexpr int64_t many_examples = 97;
 
 /// One loop of the finished kernel: the axes under construction that it walks, outermost first.
 struct Loop {
@@ -26,11 +31,40 @@ public:
     for (Access *access : accesses_) access->strides.resize(extents_.size());
   }
 
-  /// The loops of `count` axes from `first`.
-  std::vector<Loop> collapse(int first, int count) const {
+  /// The axes of a list, `count` from `first`, as the leading access steps over memory: the largest strides outermost. As they are where no access
+  /// moves along all of them.
+  std::vector<int> ordered(int first, int count, const std::vector<const Access *> &leading) const {
+    std::vector<int> axes;
+    for (int axis = first; axis < first + count; ++axis)
+      if (!(extents_[axis] == Size(1))) axes.push_back(axis);
+    for (const Access *access : leading) {
+      if (!std::all_of(axes.begin(), axes.end(), [&](int axis) { return !access->strides[axis].is_zero(); })) continue;
+      auto step = [&](int axis) { return std::abs(access->strides[axis].at(many_examples)); };
+      std::stable_sort(axes.begin(), axes.end(), [&](int a, int b) { return step(a) > step(b); });
+      break;
+    }
+    return axes;
+  }
+
+  /// Accesses of the nest, those that move along its inner axes first, which are the most; stores before loads.
+  std::vector<const Access *> leading(int inner) const {
+    std::vector<const Access *> found;
+    for (Code code : {Code::store, Code::load})
+      for (const Instruction &value : kernel_.values)
+        if (value.code == code) found.push_back(&value.access);
+    std::stable_partition(found.begin(), found.end(), [&](const Access *access) {
+      return std::any_of(access->strides.begin() + inner, access->strides.end(), [](const Size &s) { return !s.is_zero(); });
+    });
+    return found;
+  }
+  bool finds_positions() const {
+    return std::any_of(kernel_.values.begin(), kernel_.values.end(), [](auto &value) { return value.code == Code::argreduce; });
+  }
+
+  /// The loops of some axes.
+  std::vector<Loop> collapse(const std::vector<int> &axes) const {
     std::vector<Loop> loops;
-    for (int axis = first; axis < first + count; ++axis) {
-      if (extents_[axis] == Size(1)) continue;
+    for (int axis : axes) {
       if (!loops.empty() && nested(loops.back().axes.back(), axis)) {
         loops.back().extent = loops.back().extent * extents_[axis];
         loops.back().axes.push_back(axis);
@@ -93,16 +127,21 @@ std::vector<Size> extents_of(const std::vector<Loop> &loops) {
 
 } // namespace
 
-void finish_axes(Kernel &kernel, AxisLists lists, const std::vector<bool> &has_axes) {
+void finish_axes(Kernel &kernel, AxisLists lists, const Operands &operands, const std::vector<bool> &has_axes) {
   AxisFinish finish(kernel, lists);
   int first = 0;
-  auto loops_of = [&](const std::vector<Size> &list) {
-    auto loops = finish.collapse(first, static_cast<int>(list.size()));
+  auto loops_of = [&](const std::vector<Size> &list, const std::vector<const Access *> &leading) {
+    auto loops = finish.collapse(finish.ordered(first, static_cast<int>(list.size()), leading));
     first += static_cast<int>(list.size());
     return loops;
   };
-  std::vector<Loop> outer = loops_of(lists.outer), m = loops_of(lists.m), n = loops_of(lists.n), k = loops_of(lists.k),
-                    inner = loops_of(lists.inner);
+  const auto accesses = finish.leading(static_cast<int>(lists.outer.size()));
+  std::vector<const Access *> a, b, larger;
+  if (const auto &c = kernel.contraction)
+    a = {&c->a}, b = {&c->b},
+    larger = {operands.a_elements.at(many_examples) < operands.b_elements.at(many_examples) ? &c->b : &c->a};
+  std::vector<Loop> outer = loops_of(lists.outer, accesses), m = loops_of(lists.m, a), n = loops_of(lists.n, b),
+                    k = loops_of(lists.k, larger), inner = loops_of(lists.inner, finish.finds_positions() ? a : accesses);
 
   std::vector<Loop> stage_loops = inner;
   if (kernel.contraction) {
@@ -120,6 +159,8 @@ void finish_axes(Kernel &kernel, AxisLists lists, const std::vector<bool> &has_a
     Loop m_last = take_last(m, lists.m, m_first), n_last = take_last(n, lists.n, m_first + static_cast<int>(lists.m.size()));
     if (k.empty()) k.push_back({1, {m_first + static_cast<int>(lists.m.size() + lists.n.size())}});
     stage_loops = {m_last, n_last};
+    // Examples outermost: chunks of k are of the outermost axis, the points within it must be known.
+    std::stable_partition(k.begin(), k.end(), [](const Loop &loop) { return !loop.extent.is_constant(); });
     kernel.contraction->m = m_last.extent;
     kernel.contraction->n = n_last.extent;
     kernel.contraction->k = extents_of(k);

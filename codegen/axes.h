@@ -12,8 +12,13 @@ struct AxisLists {
   std::vector<Size> outer, m, n, k, inner;
 };
 
-/// Collapses the lists, renumbers the kernel's accesses and axis values, and sets Kernel::axes, the stages' axes and the contraction's
+/// How much memory a contraction's operands are in: the steps over the larger one order the summed axes.
+struct Operands {
+  Size a_elements, b_elements;
+};
+
+/// Orders each list as memory is walked, collapses it, renumbers the kernel's accesses and axis values, and sets Kernel::axes, the stages' axes and the contraction's
 /// sizes. A stage with `has_axes[s]` runs over the inner axes (or m, n).
-void finish_axes(Kernel &, AxisLists, const std::vector<bool> &has_axes);
+void finish_axes(Kernel &, AxisLists, const Operands &, const std::vector<bool> &has_axes);
 
 } // namespace nnc::codegen

@@ -23,9 +23,9 @@ public:
   Kernel map_or_row(const Group &group) {
     group_ = &group;
     inner_from_ = static_cast<int>(group.outer.size());
-    int last = 0;
-    for (const Member &member : group.members) last = std::max(last, member.level);
-    stages(last + 1);
+    int level = 0;
+    for (const Member &member : group.members) level = std::max(level, member.level);
+    stages(level + 1);
     std::vector<Member> order = group.members;
     std::stable_sort(order.begin(), order.end(), [](const Member &a, const Member &b) { return a.level < b.level; });
     for (const Member &member : order) {
@@ -39,10 +39,12 @@ public:
     // Lanes lie along the axis that is last in memory, but not along one as short as that of a pool's window.
     constexpr int64_t shortest = 8;
     bool inner_lanes = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
-    if (inner_lanes && !group.outer.empty()) {
-      const ir::Extent &last = group.shape[group.inner.back()];
-      inner_lanes = last.batch || last.count >= shortest;
+    int last = group.inner.empty() ? -1 : group.inner.back();
+    if (int axis = contiguous_axis(); axis >= 0 && !group.inner.empty()) {
+      inner_lanes = axis >= static_cast<int>(group.outer.size());
+      if (inner_lanes) last = group.inner[axis - static_cast<int>(group.outer.size())];
     }
+    if (inner_lanes && !group.outer.empty()) inner_lanes = group.shape[last].batch || group.shape[last].count >= shortest;
     kernel_.lanes = inner_lanes ? Lanes::inner : Lanes::outer;
     return finish(lists, group.members[0].node);
   }
@@ -66,6 +68,7 @@ public:
     kernel_.contraction->elem = node.type.elem;
     kernel_.contraction->a = access(*memory_.view(operands[0].node), operands[0].index);
     kernel_.contraction->b = access(*memory_.view(operands[1].node), operands[1].index);
+    operands_.a_elements = memory_.elements(operands[0].node), operands_.b_elements = memory_.elements(operands[1].node);
     for (const Member &member : group.members) {
       ValueId value =
           member.node == root ? emit(instruction(Code::accumulator, node.type.elem, node.place), true) : root_value(member);
@@ -74,15 +77,17 @@ public:
     return finish(lists, root);
   }
 
-  /// Zeros over the whole of a node.
-  Kernel fill(NodeId id) {
-    Group group = whole(id);
+  /// Zeros over a box of a node's elements, those of `extents` from `start` on.
+  Kernel fill(NodeId id, const std::vector<int64_t> &start, const ir::Shape &extents) {
+    Group group = over(extents);
     group_ = &group;
     inner_from_ = static_cast<int>(group.outer.size());
     stages(1);
     ValueId zero = constant(function_.type(id).elem, 0, id);
-    store_at(zero, function_.type(id).elem, home(id, identity_index(function_.type(id).rank())), id, 0);
-    return finish(outer_lists(function_.type(id).dims), id);
+    Index target = identity_index(static_cast<int>(extents.size()));
+    for (size_t axis = 0; axis < target.size(); ++axis) target[axis].constant += start[axis];
+    store_at(zero, function_.type(id).elem, home(id, target), id, 0);
+    return finish(outer_lists(extents), id);
   }
 
   /// An operand put into a part of `id`: element i goes to start + step·i along each axis.
@@ -164,10 +169,26 @@ public:
   }
 
 private:
-  Group whole(NodeId id) const {
+  /// The axis along which the first load that moves along inner axes finds its neighbours; -1: none.
+  int contiguous_axis() const {
+    for (const Instruction &value : kernel_.values) {
+      if (value.code != Code::load) continue;
+      const std::vector<Size> &strides = value.access.strides;
+      bool moves = false;
+      for (size_t axis = inner_from_; axis < strides.size(); ++axis) moves |= !strides[axis].is_zero();
+      if (!moves) continue;
+      for (size_t axis = 0; axis < strides.size(); ++axis)
+        if (strides[axis] == Size(1)) return static_cast<int>(axis);
+      return -1;
+    }
+    return -1;
+  }
+
+  Group whole(NodeId id) const { return over(function_.type(id).dims); }
+
+  static Group over(const ir::Shape &shape) {
     Group group;
-    Domain domain{function_.type(id).dims, {}, {}};
-    group.shape = domain.shape;
+    group.shape = shape;
     for (size_t axis = 0; axis < group.shape.size(); ++axis) group.outer.push_back(static_cast<int>(axis));
     return group;
   }
@@ -185,7 +206,7 @@ private:
     for (size_t stage = 0; stage < kernel_.stages.size(); ++stage)
       has_axes.push_back(kernel_.contraction ? true : stage % 2 == 1);
     kernel_.place = function_[root].place;
-    finish_axes(kernel_, lists, has_axes);
+    finish_axes(kernel_, lists, operands_, has_axes);
     std::erase_if(kernel_.stages, [](const Stage &stage) { return stage.code.empty(); });
     return std::move(kernel_);
   }
@@ -426,6 +447,7 @@ private:
   const std::vector<BufferId> &outputs_;
   const Group *group_ = nullptr;
   Kernel kernel_;
+  Operands operands_;
   int inner_from_ = 0; // the first inner axis; -1: none is told apart
   int level_ = 0;
   std::map<At, ValueId> in_kernel_, in_stage_;
@@ -461,9 +483,29 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
     const auto &pad = std::get<ir::PadAttributes>(node.attributes);
     std::vector<int64_t> step = pad.between;
     for (int64_t &between : step) ++between;
-    return {body().fill(root), body().part(root, node.operands[0], pad.before, step)};
+    std::vector<Kernel> kernels;
+    if (step != ones) {
+      kernels.push_back(body().fill(root, zeros, node.type.dims));
+    } else {
+      // What lies before and behind the operand along each axis, within it along the axes before.
+      const ir::Shape &inside = function.type(node.operands[0]).dims;
+      std::vector<int64_t> start = zeros;
+      ir::Shape extents = node.type.dims;
+      for (size_t axis = 0; axis < inside.size(); ++axis) {
+        if (inside[axis] == node.type.dims[axis]) continue;
+        const int64_t behind = pad.before[axis] + inside[axis].count;
+        for (auto [from, to] : {std::pair(int64_t{0}, pad.before[axis]), std::pair(behind, node.type.dims[axis].count)}) {
+          if (from == to) continue;
+          start[axis] = from, extents[axis].count = to - from;
+          kernels.push_back(body().fill(root, start, extents));
+        }
+        start[axis] = pad.before[axis], extents[axis] = inside[axis];
+      }
+    }
+    kernels.push_back(body().part(root, node.operands[0], pad.before, step));
+    return kernels;
   }
-  return {body().fill(root), body().scatter(root)};
+  return {body().fill(root, zeros, node.type.dims), body().scatter(root)};
 }
 
 } // namespace nnc::codegen

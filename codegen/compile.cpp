@@ -1,98 +1,37 @@
-// A unit to an LLVM module, optimised, and to text or an object.
+// A unit to machine code: what of it is compiled by itself, and by how many at once.
 
 #include "codegen/compile.h"
 
 #include "codegen/lower.h"
-#include "codegen/target.h"
+#include "codegen/machine_code.h"
+#include "codegen/object_cache.h"
 #include "ir/builder.h"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
+#include <fmt/format.h>
 #include <future>
-#include <llvm/IR/LegacyPassManager.h>
-#include <llvm/IR/Verifier.h>
-#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Bitcode/BitcodeWriter.h>
+#include <llvm/IR/Constants.h>
 #include <llvm/Support/raw_ostream.h>
-#include <llvm/Target/TargetMachine.h>
-#include <llvm/Transforms/InstCombine/InstCombine.h>
-#include <llvm/Transforms/Scalar/EarlyCSE.h>
-#include <llvm/Transforms/Scalar/LICM.h>
-#include <llvm/Transforms/Scalar/LoopPassManager.h>
-#include <llvm/Transforms/Scalar/SimplifyCFG.h>
-#include <llvm/Transforms/Utils/Mem2Reg.h>
-#include <numeric>
+#include <mutex>
+#include <thread>
 
 namespace nnc::codegen {
 
-static void verify(const llvm::Module &module, const char *when) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  if (llvm::verifyModule(module, &stream)) throw ir::InternalError(std::string("LLVM IR ill-formed ") + when + ": " + text);
-}
+namespace {
 
-/// What lowering leaves to LLVM: registers for running sums, common subexpressions, and moving what a loop does not change out of it.
-static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-
-  llvm::FunctionPassManager passes;
-  passes.addPass(llvm::PromotePass());
-  passes.addPass(llvm::EarlyCSEPass());
-  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
-  passes.addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setMaxIterations(1)));
-  passes.addPass(llvm::EarlyCSEPass(true));
-  passes.addPass(llvm::SimplifyCFGPass());
-  llvm::ModulePassManager all;
-  all.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
-  all.run(module, modules);
-}
-
-static void export_description(llvm::Module &module, const std::string &text) {
+void export_description(llvm::Module &module, const std::string &text) {
   auto *data = llvm::ConstantDataArray::getString(module.getContext(), text);
   new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::ExternalLinkage, data, "nnc_description");
 }
 
-namespace {
-
-/// What one object defines: functions of kernels and of entries, by number.
-struct Part {
-  std::vector<size_t> forms, entries;
-  bool has_description = false;
+/// What an object is made of: the function of a form, or those of entries, by number; or the description.
+struct Piece {
+  enum Kind { form, entries, description } kind = form;
+  std::vector<size_t> numbers;
+  double cost = 0;
 };
-
-std::string compile(const Unit &unit, const KernelForms &forms, const Part &part, const Processor &processor, Output output) {
-  std::unique_ptr<llvm::TargetMachine> machine = target_machine(processor);
-  llvm::LLVMContext context;
-  llvm::Module module("nnc", context);
-  module.setTargetTriple(machine->getTargetTriple().str());
-  module.setDataLayout(machine->createDataLayout());
-  for (size_t form : part.forms) lower_kernel(module, processor, forms.forms[form]);
-  for (size_t entry : part.entries) lower_entry(module, processor, unit.entries[entry], forms.forms, forms.calls[entry]);
-  if (part.has_description) export_description(module, unit.description);
-  verify(module, "after lowering");
-  optimise(module, *machine);
-
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  if (output == Output::llvm) {
-    module.print(stream, nullptr);
-  } else {
-    llvm::legacy::PassManager emission;
-    auto type = output == Output::object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
-    if (machine->addPassesToEmitFile(emission, stream, nullptr, type))
-      throw ir::InternalError("LLVM cannot write this kind of file");
-    emission.run(module);
-  }
-  return {bytes.begin(), bytes.end()};
-}
 
 /// About how long LLVM takes, in hundredths of the time of a contraction's unrolled tiles.
 double compile_cost(const KernelForm &form) {
@@ -100,51 +39,144 @@ double compile_cost(const KernelForm &form) {
   for (const Stage &stage : form.kernel.stages) cost += code_cost(form.kernel, stage);
   return cost;
 }
-double compile_cost(const std::vector<KernelCall> &calls) { return 60 + std::min(static_cast<double>(calls.size()), 32.0); }
+double compile_cost(const Entry &entry) {
+  return entry.steps ? 60 + std::min(static_cast<double>(entry.kernels.size()), 32.0) : 25;
+}
 
-/// Each form and each entry, the longest first, to the part that has less to do so far.
-std::array<Part, 2> parted(const Unit &unit, const KernelForms &forms) {
-  struct Item {
-    bool is_entry;
-    size_t number;
-    double cost;
-  };
-  std::vector<Item> items;
-  for (size_t entry = 0; entry < unit.entries.size(); ++entry) items.push_back({true, entry, compile_cost(forms.calls[entry])});
-  for (size_t form = 0; form < forms.forms.size(); ++form) items.push_back({false, form, compile_cost(forms.forms[form])});
-  std::stable_sort(items.begin(), items.end(), [](const Item &a, const Item &b) { return a.cost > b.cost; });
-  std::array<Part, 2> parts;
-  parts[0].has_description = true;
-  std::array<double, 2> costs{};
-  for (const Item &item : items) {
-    size_t lighter = costs[1] < costs[0];
-    (item.is_entry ? parts[lighter].entries : parts[lighter].forms).push_back(item.number);
-    costs[lighter] += item.cost;
+/// A unit's pieces and how each becomes an object. Threads may make several at once.
+class Pieces {
+public:
+  /// `description`: none where it is null.
+  Pieces(std::span<const Entry> entries, const std::string *description, const Target &target)
+      : entries_(entries), description_(description), target_(target), processor_(codegen::processor(target)),
+        cache_(build_identity().empty() ? "" : target.cache) {
+    Stopwatch watch(target.timed, "forms");
+    forms_ = kernel_forms(entries, processor_);
+    for (size_t form = 0; form < forms_.forms.size(); ++form)
+      pieces_.push_back({Piece::form, {form}, compile_cost(forms_.forms[form])});
+    // The entries without steps are short, and one object has less about it than several.
+    for (bool steps : {true, false}) {
+      Piece piece{Piece::entries, {}, 0};
+      for (size_t entry = 0; entry < entries.size(); ++entry)
+        if (entries[entry].steps == steps) piece.numbers.push_back(entry), piece.cost += compile_cost(entries[entry]);
+      if (!piece.numbers.empty()) pieces_.push_back(std::move(piece));
+    }
+    if (description) pieces_.push_back({Piece::description, {}, 0});
+    machine_key_ = fmt::format("{}{}\n{}\n{} {} {}\n", build_identity(), processor_.cpu, processor_.features,
+                               processor_.vector_bytes, processor_.registers, processor_.fma);
   }
-  for (Part &part : parts) std::sort(part.forms.begin(), part.forms.end()), std::sort(part.entries.begin(), part.entries.end());
-  return parts;
+
+  const Processor &processor() const { return processor_; }
+
+  void lower(const Piece &piece, llvm::Module &module) const {
+    Stopwatch watch(target_.timed, "lower");
+    if (piece.kind == Piece::description) export_description(module, *description_);
+    for (size_t number : piece.numbers)
+      if (piece.kind == Piece::entries)
+        lower_entry(module, processor_, entries_[number], forms_.forms, forms_.calls[number]);
+      else
+        lower_kernel(module, processor_, forms_.forms[number]);
+  }
+  const std::vector<Piece> &all() const { return pieces_; }
+
+  std::vector<std::string> objects();
+
+private:
+  std::string object(const Piece &, MachineCode &);
+  std::string kept(std::string_view key, const std::function<std::string()> &make);
+
+  std::span<const Entry> entries_;
+  const std::string *description_;
+  const Target &target_;
+  Processor processor_;
+  KernelForms forms_;
+  ObjectCache cache_;
+  std::string machine_key_; // what every object depends on
+  std::vector<Piece> pieces_;
+  std::mutex new_key_;
+  std::optional<Digest> made_; // of one object that the cache did not have
+};
+
+/// From the cache, or made and kept there.
+std::string Pieces::kept(std::string_view key, const std::function<std::string()> &make) {
+  if (!cache_.is_on()) return make();
+  Digest found_by = digest(machine_key_ + std::string(key));
+  if (std::optional<std::string> object = cache_.find(found_by)) return std::move(*object);
+  std::string object = make();
+  cache_.keep(found_by, object);
+  std::lock_guard lock(new_key_);
+  made_ = found_by;
+  return object;
+}
+
+/// Gives the symbol of an object another name, no longer than `placeholder`, which stands in its table of strings once.
+void rename_symbol(std::string &object, const std::string &placeholder, const std::string &name) {
+  size_t at = object.find('\0' + placeholder + '\0');
+  if (at == std::string::npos || name.size() > placeholder.size()) throw ir::InternalError("no symbol to be named " + name);
+  object.replace(at + 1, name.size() + 1, name + '\0');
+}
+
+/// A form's object is the same wherever the form stands in a program, so its function has a name of its own only when it is taken from there.
+std::string Pieces::object(const Piece &piece, MachineCode &code) {
+  if (piece.kind != Piece::form) {
+    llvm::Module &module = code.start();
+    lower(piece, module);
+    if (piece.kind == Piece::description || !cache_.is_on()) return code.finish(Output::object);
+    std::string bitcode;
+    llvm::raw_string_ostream stream(bitcode);
+    llvm::WriteBitcodeToFile(module, stream);
+    return kept("entries\n" + stream.str(), [&] { return code.finish(Output::object); });
+  }
+  static const std::string placeholder = "nnc_kernel" + std::string(54, '_');
+  std::string name = kernel_symbol(forms_.forms[piece.numbers[0]]);
+  std::string made = kept("form\n" + forms_.keys[piece.numbers[0]], [&] {
+    llvm::Module &module = code.start();
+    lower(piece, module);
+    module.getFunction(name)->setName(placeholder);
+    return code.finish(Output::object);
+  });
+  rename_symbol(made, placeholder, name);
+  return made;
+}
+
+/// Each thread takes the piece that is likely to take longest of those that are left.
+std::vector<std::string> Pieces::objects() {
+  std::vector<size_t> order(pieces_.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return pieces_[a].cost > pieces_[b].cost; });
+  std::vector<std::string> objects(pieces_.size());
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    MachineCode code(processor_, target_.timed);
+    for (size_t i; (i = next++) < order.size();) objects[order[i]] = object(pieces_[order[i]], code);
+  };
+  target_machine(processor_); // sets LLVM up, which threads may not do at once
+  // Measured: one thread, so that the times are those of the work.
+  size_t threads = target_.timed ? 1 : std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), order.size());
+  std::vector<std::future<void>> others;
+  for (size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, work));
+  work();
+  for (std::future<void> &other : others) other.get();
+  if (made_) cache_.trim(*made_);
+  return objects;
 }
 
 } // namespace
 
 std::string compile(const Unit &unit, const Target &target, Output output) {
-  Processor processor = codegen::processor(target);
-  KernelForms forms = kernel_forms(unit.entries, processor);
-  Part whole{{}, {}, true};
-  whole.forms.resize(forms.forms.size()), whole.entries.resize(unit.entries.size());
-  std::iota(whole.forms.begin(), whole.forms.end(), size_t{0});
-  std::iota(whole.entries.begin(), whole.entries.end(), size_t{0});
-  return compile(unit, forms, whole, processor, output);
+  Pieces pieces(unit.entries, &unit.description, target);
+  MachineCode code(pieces.processor(), target.timed);
+  llvm::Module &module = code.start();
+  for (const Piece &piece : pieces.all()) pieces.lower(piece, module);
+  return code.finish(output);
+}
+
+std::vector<std::string> compile_entries(const std::vector<Entry> &entries, const Target &target) {
+  return Pieces(entries, nullptr, target).objects();
 }
 
 std::vector<std::string> compile_objects(const Unit &unit, const Target &target) {
-  Processor processor = codegen::processor(target);
-  KernelForms forms = kernel_forms(unit.entries, processor);
-  std::array<Part, 2> parts = parted(unit, forms);
-  target_machine(processor); // sets LLVM up, which threads may not do at once
-  auto second = std::async(std::launch::async, [&] { return compile(unit, forms, parts[1], processor, Output::object); });
-  std::string first = compile(unit, forms, parts[0], processor, Output::object);
-  return {std::move(first), second.get()};
+  return Pieces(unit.entries, &unit.description, target).objects();
 }
 
 } // namespace nnc::codegen

@@ -2,6 +2,7 @@
 // Kernels to machine code: the one door to LLVM.
 
 #include "codegen/kernel.h"
+#include "source/stopwatch.h"
 
 #include <functional>
 #include <memory>
@@ -15,6 +16,8 @@ namespace nnc::codegen {
 struct Target {
   std::string cpu = "native";       // native, x86-64-v2, x86-64-v3, x86-64-v4
   double least_shared_work = 20000; // nanoseconds of work from which the threads share a kernel
+  std::string cache = "";           // the folder of objects made before (codegen/object_cache.h); "": none
+  Timed timed = nullptr;            // compiling goes on on one thread then
 };
 
 /// All entries of a program, and the text that it exports as nnc_description.
@@ -28,9 +31,11 @@ enum class Output { llvm, assembly, object };
 /// LLVM IR or assembly as text, or the bytes of an ELF object that defines nnc_description and nnc_<entry> for each entry.
 std::string compile(const Unit &, const Target &, Output);
 
-/// The same as the two objects that together are the unit, made side by side: what there is to compile, each kernel's code once
-/// (codegen/kernel_form.h), is shared out by its length. What programs are linked of and what the JIT loads.
+/// The same as objects: each kernel's code once (codegen/kernel_form.h), the entries, and the description. They are made side by side, or taken from
+/// the cache: who changes a layer waits for that layer's kernels. What programs are linked of.
 std::vector<std::string> compile_objects(const Unit &, const Target &);
+/// Those without the description: what the JIT loads.
+std::vector<std::string> compile_entries(const std::vector<Entry> &, const Target &);
 
 /// The entries in memory, callable as long as this lives.
 class Loaded {

@@ -5,6 +5,7 @@
 #include "codegen/contraction_plan.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace nnc::codegen {
 
@@ -48,6 +49,12 @@ Kernel turned(Kernel kernel) {
 /// Whether lanes that lie along n are neighbours in memory.
 bool is_contiguous(const Access &access, size_t n) { return n < access.strides.size() && access.strides[n] == Size(1); }
 
+/// Whether neighbours along an axis are in one page or the next.
+bool is_near(const Access &access, size_t axis) {
+  constexpr int64_t far = 1024;
+  return axis < access.strides.size() && access.strides[axis].is_constant() && std::abs(access.strides[axis].c[0]) < far;
+}
+
 /// Cycles or so of the whole kernel per summed point: products, the packing of b where its lanes are apart, and, shared among all summed points, stores
 /// that are apart.
 double cycles(const Kernel &kernel, const Processor &target) {
@@ -58,7 +65,7 @@ double cycles(const Kernel &kernel, const Processor &target) {
   double sum = tile_cycles(kernel, target), points = 1;
   for (const Size &k : c.k) points *= static_cast<double>(usual_extent(k));
   const bool along_k = is_contiguous(c.b, n + c.k.size());
-  if (!is_contiguous(c.b, n)) sum += vectors * (along_k ? 3 : width);
+  if (!is_contiguous(c.b, n) && !can_pack(kernel)) sum += vectors * (along_k && is_near(c.b, n) ? 12 : width);
   for (const Instruction &instruction : kernel.values)
     if (instruction.code == Code::store && !is_contiguous(instruction.access, n))
       sum += static_cast<double>(usual_extent(c.m)) * vectors * width / points;
@@ -69,7 +76,7 @@ double cycles(const Kernel &kernel, const Processor &target) {
 } // namespace
 
 Kernel arrange_contraction(const Kernel &kernel, const Processor &target) {
-  constexpr double enough = 0.8; // of the cycles of the arrangement as it came, which follows memory
+  constexpr double enough = 0.95; // of the cycles of the arrangement as it came, which follows memory
   const size_t m = kernel.axes.size(), n = m + 1;
   const Contraction &c = *kernel.contraction;
   std::vector<size_t> rows = {m}, columns = {n};

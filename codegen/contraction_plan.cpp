@@ -1,5 +1,7 @@
 #include "codegen/contraction_plan.h"
 
+#include "ir/builder.h"
+
 #include <algorithm>
 #include <bit>
 #include <span>
@@ -9,13 +11,16 @@ namespace nnc::codegen {
 namespace {
 
 constexpr int64_t panel_bytes = 256 << 10; // a panel stays in the second-level cache
-constexpr int blocks_of_rows = 16;         // tiles that share a packed chunk of k
+constexpr int blocks_of_rows = 16;         // tiles of m in a block, and
+constexpr int blocks_of_tiles = 8;         // of n
+constexpr int64_t longest_k = 768;         // summed points from which on they go in chunks of
+constexpr int64_t chunk_of_k = 256;        // so many, for which a panel stays in the first-level cache
 
 /// Tiles whose accumulators, vectors of b and one of a fit the registers.
 std::span<const Tile> tiles(const Processor &target) {
-  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
-  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};         // 16 registers
-  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}};                 // and a product needs one of its own
+  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {8, 2}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
+  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};                 // 16 registers
+  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}}; // and a product needs one of its own
   if (target.registers >= 32) return wide;
   if (target.fma) return narrow;
   return unfused;
@@ -40,39 +45,69 @@ Size stride(const Access &access, size_t axis) { return axis < access.strides.si
 /// Rows of b that are far apart fall into few sets of the first-level cache.
 bool is_far_apart(const Size &stride, int bytes) { return !stride.is_constant() || stride.c[0] * bytes >= 1024; }
 
+/// The chunks of k, and whether the thread packs b itself.
 void plan_panel(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
-  size_t outer = kernel.axes.size();
-  int bytes = ir::bytes(c.elem);
-  Size along_n = stride(c.b, outer + 1), along_k = stride(c.b, outer + 1 + c.k.size());
-  bool contiguous = along_n == Size(1);
-  bool is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
-  if (contiguous && !(is_reused && is_far_apart(stride(c.b, outer + 2), bytes))) return;
-  Size inner(1); // points of the summed axes but the outermost
-  for (size_t axis = 1; axis < c.k.size(); ++axis) inner = inner * c.k[axis];
-  int64_t most = panel_bytes / (int64_t{p.width} * p.tile.vectors * bytes);
-  if (!inner.is_constant() || inner.c[0] > most || inner.is_zero()) return;
-
-  p.panel = along_k == Size(1) && !contiguous && c.b.indirect.empty() && p.width > 1 ? Panel::transposed : Panel::copied;
-  p.k_chunk = most / inner.c[0];
+  const size_t outer = kernel.axes.size();
+  const int bytes = ir::bytes(c.elem);
+  const bool contiguous = stride(c.b, outer + 1) == Size(1);
+  const bool is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
+  const bool packs = !c.panel && !(contiguous && !(is_reused && is_far_apart(stride(c.b, outer + 2), bytes)));
+  const Size inner = inner_points(c.k);
+  const int64_t most = panel_bytes / (int64_t{p.width} * p.tile.vectors * bytes);
+  if (c.panel) p.panel = Panel::given;
+  if (!inner.is_constant() || inner.is_zero()) return;
+  const bool is_long = usual_extent(c.k[0]) * inner.c[0] > longest_k;
+  if (is_long)
+    p.k_chunk = std::max<int64_t>(chunk_of_k / inner.c[0], 1);
+  else
+    p.k_chunk = c.k[0].is_constant() ? c.k[0].c[0] : std::max<int64_t>(most / inner.c[0], 1);
   p.splits_k = !c.k[0].is_constant() || c.k[0].c[0] > p.k_chunk;
-  if (!p.splits_k) p.k_chunk = c.k[0].c[0];
+  if (!packs || p.k_chunk * inner.c[0] > most) return;
+  p.panel = Panel::private_;
   p.panel_rows = p.k_chunk * inner.c[0];
 }
 
-/// Threads part the axis that has enough granules for many of them, the outermost such one.
+/// Outer axes that all read the same long operands, as those over the places of a window in a convolution's weights do, go inside the chunks.
+void plan_passes(ContractionPlan &p, const Kernel &kernel) {
+  constexpr int64_t most_sums = 256 << 10;
+  const Contraction &c = *kernel.contraction;
+  if (kernel.axes.empty() || !c.m.is_constant() || !c.n.is_constant()) return;
+  const int64_t step = int64_t{p.width} * p.tile.vectors;
+  const int64_t rows = (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows, tiles = (c.n.c[0] + step - 1) / step;
+  int64_t points = 1;
+  for (const Size &extent : kernel.axes) {
+    if (!extent.is_constant() || extent.c[0] > most_sums) return;
+    points *= extent.c[0];
+  }
+  if (points > most_sums || rows > most_sums || points * rows * tiles * step > most_sums) return;
+  p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
+}
+
+/// The share of the time that some threads work when they part `granules` among them, summed over numbers of threads.
+double balance(int64_t granules) {
+  double sum = 0;
+  for (int64_t threads : {2, 4, 8, 16}) {
+    const int64_t most = (granules + threads - 1) / threads;
+    sum += static_cast<double>(granules) / static_cast<double>(threads * std::max<int64_t>(most, 1));
+  }
+  return sum;
+}
+
+/// Threads part the axis whose granules come out most evenly, the outermost such one.
 void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   std::vector<std::pair<int64_t, int64_t>> axes; // extent, granule
   for (const Size &extent : kernel.axes) axes.emplace_back(usual_extent(extent), 1);
   axes.emplace_back(usual_extent(c.m), p.tile.rows);
   axes.emplace_back(usual_extent(c.n), int64_t{p.width} * p.tile.vectors);
-  int64_t best = -1;
+  double best = -1;
   for (size_t axis = 0; axis < axes.size(); ++axis) {
     auto [extent, granule] = axes[axis];
-    int64_t granules = std::min<int64_t>((extent + granule - 1) / granule, 32);
-    if (granules <= best) continue;
-    best = granules, p.shared_axis = static_cast<int>(axis), p.granule = granule;
+    const int64_t granules = (extent + granule - 1) / granule;
+    const double even = balance(granules);
+    if (even <= best + 0.02) continue;
+    best = even, p.shared_axis = static_cast<int>(axis), p.granule = granule;
   }
 }
 
@@ -82,6 +117,8 @@ std::pair<Tile, double> best_tile(const Contraction &c, int width, const Process
   std::pair<Tile, double> best{{}, 0};
   for (Tile tile : tiles(target)) {
     double cycles = product_cycles(tile, m, vectors);
+    // Of equals the one that leaves no rest, which threads can part evenly and whose loads are the fewest.
+    cycles *= 1 + 0.001 * ((m % tile.rows != 0) + (vectors % tile.vectors != 0));
     if (best.second == 0 || cycles < best.second) best = {tile, cycles};
   }
   return best;
@@ -94,6 +131,12 @@ int lanes_of(const Contraction &c, const Processor &target) {
 }
 
 } // namespace
+
+Size inner_points(const std::vector<Size> &k) {
+  Size inner(1);
+  for (size_t axis = 1; axis < k.size(); ++axis) inner = inner * k[axis];
+  return inner;
+}
 
 int64_t usual_extent(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
 
@@ -116,7 +159,20 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
     if (p.tile.rows > 1) p.fewer_rows.push_back(1);
   }
   plan_panel(p, kernel);
-  p.block_rows = p.splits_k ? int64_t{blocks_of_rows} * p.tile.rows : p.tile.rows;
+  if (c.panel && c.panel != int64_t{p.width} * p.tile.vectors) throw ir::InternalError(kernel.name + ": packed for other tiles");
+  p.block_rows = int64_t{blocks_of_rows} * p.tile.rows;
+  if (c.m.is_constant()) p.block_rows = std::min(p.block_rows, (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows);
+  // A panel that is filled for the whole of k serves all rows; sums that one chunk makes do not have to leave the first-level cache.
+  const bool one_chunk = p.splits_k && usual_extent(c.k[0]) <= p.k_chunk;
+  if (!one_chunk && (p.panel != Panel::private_ || p.splits_k))
+    p.block_tiles = std::min<int64_t>(blocks_of_tiles, (vectors + p.tile.vectors - 1) / p.tile.vectors);
+  if (p.splits_k && !one_chunk) {
+    plan_passes(p, kernel);
+    const size_t outer = kernel.axes.size();
+    const bool strided = stride(c.a, outer) == Size(1) && is_far_apart(stride(c.a, outer + 1 + c.k.size()), ir::bytes(c.elem));
+    if (strided && c.a.indirect.empty() && p.width > 1)
+      p.a_pitch = static_cast<int>(std::bit_ceil(static_cast<unsigned>(p.tile.rows)));
+  }
   plan_sharing(p, kernel);
   return p;
 }

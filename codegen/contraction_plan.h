@@ -13,9 +13,9 @@ struct Tile {
 
 /// Where b is read from in the innermost loop.
 enum class Panel {
-  none,       // b itself, its vectors contiguous along n
-  copied,     // a panel of `k × tile` packed before use, vector by vector
-  transposed, // likewise, from a b that is contiguous along k
+  none,    // b itself, its vectors contiguous along n
+  given,   // panels that a packing made
+  private_ // a panel of `k × tile` that the thread fills before use
 };
 
 struct ContractionPlan {
@@ -24,10 +24,15 @@ struct ContractionPlan {
   std::vector<int> fewer_rows; // heights of the tiles that take the rest of m, each as often as it fits
   Panel panel = Panel::none;
   int64_t panel_rows = 0; // packed at once, over all summed axes
-  bool splits_k = false;  // the outermost summed axis goes in chunks of `k_chunk`, with partial sums kept for `block_rows` rows
+  bool splits_k = false;  // the outermost summed axis goes in chunks of `k_chunk`, with partial sums kept for a block
   int64_t k_chunk = 0;
-  int64_t block_rows = 0; // a multiple of tile.rows
-  int shared_axis = 0;    // of the kernel's axes, then m, n
+  int64_t block_rows = 0,
+          block_tiles = 1; // of m, a multiple of tile.rows, and tiles of n: what a and b of a block stay in a cache for
+  bool keeps_all =
+      false; // partial sums are kept for all points of the outer axes, which pass over each chunk: there is one block
+  int a_pitch =
+      0; // not 0: the rows of a block are copied for a chunk, those of a tile beside each other, so far apart for each k
+  int shared_axis = 0; // of the kernel's axes, then m, n
   int64_t granule = 1;
 };
 
@@ -41,5 +46,11 @@ double tile_cycles(const Kernel &, const Processor &);
 Kernel arrange_contraction(const Kernel &, const Processor &);
 
 ContractionPlan plan_contraction(const Kernel &, const Processor &);
+
+/// Whether b can be packed ahead: it is the same for all of the outer axes, and its extents are known.
+bool can_pack(const Kernel &);
+
+/// Points of the summed axes but the outermost.
+Size inner_points(const std::vector<Size> &k);
 
 } // namespace nnc::codegen

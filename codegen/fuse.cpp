@@ -1,8 +1,11 @@
 #include "codegen/fuse.h"
 
+#include "ir/builder.h"
+
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <queue>
 
 namespace nnc::codegen {
 
@@ -78,7 +81,7 @@ public:
       else if (memory_.kept(id) && op != Op::part)
         place(id);
     }
-    drop_absorbed();
+    put_in_order();
     return std::move(groups_);
   }
 
@@ -211,20 +214,35 @@ private:
     into.after.erase(number);
   }
 
-  void drop_absorbed() {
-    std::vector<int> renamed;
-    int next = 0;
-    for (const Group &group : groups_) renamed.push_back(group.members.empty() && group.kind != GroupKind::loop ? -1 : next++);
-    std::vector<Group> left;
-    for (size_t number = 0; number < groups_.size(); ++number) {
-      if (renamed[number] < 0) continue;
-      std::set<int> after;
-      for (int earlier : groups_[number].after)
-        if (earlier >= 0) after.insert(renamed[earlier]);
-      groups_[number].after = std::move(after);
-      left.push_back(std::move(groups_[number]));
+  /// The groups that are left, each behind those that it comes after.
+  void put_in_order() {
+    std::vector<Group> in_order;
+    std::vector<int> renamed(groups_.size(), -1);
+    std::vector<std::vector<int>> later(groups_.size());
+    std::vector<size_t> waits_for(groups_.size());
+    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+    for (int number = 0; number < static_cast<int>(groups_.size()); ++number) {
+      groups_[number].after.erase(-1); // memory that no group makes
+      waits_for[number] = groups_[number].after.size();
+      for (int earlier : groups_[number].after) later[earlier].push_back(number);
+      if (waits_for[number] == 0) ready.push(number);
     }
-    groups_ = std::move(left);
+    while (!ready.empty()) {
+      const int number = ready.top();
+      ready.pop();
+      for (int next : later[number])
+        if (--waits_for[next] == 0) ready.push(next);
+      Group &group = groups_[number];
+      if (group.members.empty() && group.kind != GroupKind::loop) continue; // absorbed
+      std::set<int> after;
+      for (int earlier : group.after) after.insert(renamed[earlier]);
+      group.after = std::move(after);
+      renamed[number] = static_cast<int>(in_order.size());
+      in_order.push_back(std::move(group));
+    }
+    if (std::any_of(waits_for.begin(), waits_for.end(), [](size_t left) { return left > 0; }))
+      throw ir::InternalError("groups of nodes depend on each other in a circle");
+    groups_ = std::move(in_order);
   }
 
   /// Whether the domain is that of the group, or its outer part.

@@ -31,7 +31,8 @@ struct Loaded::State {
 };
 
 Loaded::Loaded(const Unit &unit, const Target &target) : state_(std::make_unique<State>()) {
-  std::vector<std::string> objects = compile_objects(unit, target);
+  std::vector<std::string> objects = compile_entries(unit.entries, target);
+  Stopwatch watch(target.timed, "load");
   llvm::orc::JITTargetMachineBuilder builder(target_machine(processor(target))->getTargetTriple());
   state_->jit = check(llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(builder)).create(), "starting LLVM's JIT");
   llvm::orc::LLJIT &jit = *state_->jit;

@@ -10,10 +10,14 @@
 // A `reduce` of a stage gives one value for the outer point, which later stages use; any other value of a stage with inner axes ends with it.
 // That covers elementwise maps (one stage without axes), row kernels such as softmax (stages over the row, in turn), sums over
 // leading axes (outer axes the kept ones, the stage's axes the summed ones) and, with `contraction`, matrix products whose epilogue is the stage.
+//
+// A kernel with `steps` has neither: for every point of its axes, a slab, one thread runs other kernels on it in turn, and what these only leave
+// each other lies in memory of that thread. An attention is such: for each example and head the scores, a softmax, the mixture of values.
 
 #include "codegen/size.h"
 #include "ir/graph.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +35,7 @@ enum class Space : uint8_t {
   costs,    // nnc_call::costs, f64; in `train` those of the current step
   reports,  // nnc_call::reports, likewise
   constant, // data of the module: Entry::constants[number]
+  slab,     // scratch of the thread that runs a kernel with steps, for one slab
 };
 
 struct Buffer {
@@ -62,6 +67,7 @@ struct Access {
 
 enum class Code : uint8_t {
   constant,   // `value`
+  given,      // in a form: number `value` of those that each of its kernels has for itself
   axis,       // i32: the loop variable of axis `axis` (outer axes first, then the stage's)
   call_value, // i32: `input` is one of seed_low, seed_high, step, total_steps, epoch, examples
   load,       // `access`
@@ -121,6 +127,20 @@ struct Contraction {
   std::vector<Size> k; // outermost first
   Access a, b;
   ir::Elem elem = ir::Elem::f32;
+  /// Not 0: b is the result of a Packing of that width, and its access has strides along k alone.
+  int64_t panel = 0;
+};
+
+/// The columns of a matrix b[n, k…] in panels, in the order in which the tiles of a contraction read them: panel p holds, for each k in turn, the
+/// columns from width·p on, `width` of them. What a panel holds past n has no meaning. `from` is an access over the axes (n, k…). Such a kernel has
+/// neither axes nor stages.
+struct Packing {
+  Size n;
+  std::vector<Size> k;
+  int64_t width = 0;
+  Access from;
+  BufferId to = 0;
+  ir::Elem elem = ir::Elem::f32; // of the panels
 };
 
 /// result[i] = the number of the i-th key in ascending order, NaN last, equals in their order. `keys` and `result` are accesses over the axes
@@ -137,6 +157,14 @@ enum class Lanes : uint8_t {
   inner, // the last axis of each stage that has axes; stages without run as scalars
 };
 
+struct Kernel;
+
+/// Kernels that run one after the other, `turns` times. Their axes are those of the kernel that they are steps of, one of `turns`, and then their own.
+struct Step {
+  int64_t turns = 1;
+  std::vector<Kernel> kernels;
+};
+
 struct Kernel {
   std::string name; // `train_3_map`, unique in the unit
   std::vector<Size> axes;
@@ -144,6 +172,9 @@ struct Kernel {
   std::vector<Instruction> values;
   std::optional<Contraction> contraction;
   std::optional<Ordering> ordering;
+  std::vector<Step> steps;
+  int64_t slab_bytes = 0; // of the scratch of one slab
+  std::optional<Packing> packing;
   Lanes lanes = Lanes::outer;
   bool barrier_before = true; // it reads or overwrites what a kernel since the last barrier wrote or read
   PlaceId place;              // the node that it was made for
@@ -187,6 +218,12 @@ void walk_kernels(const Entry &entry, int first, int last, int around, OnKernel 
       at = entry.loops[found].last;
     }
   }
+}
+
+/// Whether it draws random numbers.
+inline bool draws(const Kernel &kernel) {
+  return std::any_of(kernel.values.begin(), kernel.values.end(),
+                     [](const Instruction &i) { return i.op == ir::Op::random_bits; });
 }
 
 std::string print(const Kernel &, const std::vector<Buffer> &);

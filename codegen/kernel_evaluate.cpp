@@ -92,16 +92,30 @@ private:
   }
 
   void run(const Kernel &kernel) {
+    axes_.clear();
+    if (kernel.steps.empty()) return run(kernel, kernel.axes);
+    slab_.assign(kernel.slab_bytes, 0xff); // NaN: each slab begins with nothing known
+    each(kernel.axes, [&] {
+      for (const Step &step : kernel.steps)
+        each({step.turns}, [&] {
+          for (const Kernel &part : step.kernels)
+            run(part, {part.axes.begin() + static_cast<std::ptrdiff_t>(axes_.size()), part.axes.end()});
+        });
+    });
+  }
+
+  /// At the point of the axes so far, for all of `further`.
+  void run(const Kernel &kernel, const std::vector<Size> &further) {
     kernel_ = &kernel;
     values_.assign(kernel.values.size(), 0);
-    axes_.clear();
-    each(kernel.axes, [&] {
+    each(further, [&] {
       if (kernel.ordering) order(*kernel.ordering);
+      if (kernel.packing) pack(*kernel.packing);
       for (const Stage &stage : kernel.stages) run(stage);
     });
   }
 
-  unsigned char *base(const Buffer &buffer) const {
+  unsigned char *base(const Buffer &buffer) {
     auto bytes = [](const void *p) { return static_cast<unsigned char *>(const_cast<void *>(p)); };
     int64_t step = entry_.steps ? turn_ : 0;
     switch (buffer.space) {
@@ -114,6 +128,7 @@ private:
     case Space::costs: return bytes(call_.costs + step * entry_.costs);
     case Space::reports: return bytes(call_.reports + step * entry_.reports);
     case Space::constant: return nullptr;
+    case Space::slab: return slab_.data();
     }
     return nullptr;
   }
@@ -164,6 +179,26 @@ private:
     each({ordering.count}, [&] { write(place(ordering.result), Elem::i32, static_cast<double>(order[next++])); });
   }
 
+  void pack(const Packing &p) {
+    int64_t rows = 1;
+    for (const Size &extent : p.k) rows *= extent.at(examples_);
+    std::vector<double> columns; // of all k
+    each({p.n}, [&] { each(p.k, [&] { columns.push_back(load(p.from)); }); });
+    for (int64_t n = 0, next = 0; n < p.n.at(examples_); ++n)
+      for (int64_t row = 0; row < rows; ++row)
+        write(place({p.to, Size(n / p.width * p.width * rows + row * p.width + n % p.width), {}, {}}), p.elem, columns[next++]);
+  }
+
+  /// The element of b at this point.
+  double load_b(const Contraction &c) {
+    if (!c.panel) return load(c.b);
+    int64_t rows = 1, n = axes_[kernel_->axes.size() + 1];
+    for (const Size &extent : c.k) rows *= extent.at(examples_);
+    Access at = c.b;
+    at.constant = at.constant + Size(n / c.panel * c.panel * rows + n % c.panel);
+    return load(at);
+  }
+
   void run(const Stage &stage) {
     running_.clear();
     for (ValueId id : stage.code) {
@@ -187,7 +222,7 @@ private:
     each(c.k, [&] {
       for (const Access *access : {&c.a, &c.b})
         for (const auto &[id, stride] : access->indirect) run_afresh(id);
-      sum = fma(c.elem, load(c.a), load(c.b), sum);
+      sum = fma(c.elem, load(c.a), load_b(c), sum);
     });
     accumulator_ = sum;
   }
@@ -210,6 +245,7 @@ private:
     if (is_of_k(i)) return;
     switch (i.code) {
     case Code::constant: values_[id] = ir::round_to(i.elem, i.value); break;
+    case Code::given: throw ir::InternalError("a kernel that is a form has no values");
     case Code::axis: values_[id] = static_cast<double>(axes_[i.axis]); break;
     case Code::call_value: values_[id] = call_value(i.input); break;
     case Code::load: values_[id] = load(i.access); break;
@@ -281,6 +317,7 @@ private:
   const Kernel *kernel_ = nullptr;
   std::vector<int64_t> axes_;
   std::vector<double> values_;
+  std::vector<unsigned char> slab_;
   std::map<ValueId, Running> running_;
   double accumulator_ = 0;
 };

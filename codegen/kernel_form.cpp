@@ -1,12 +1,17 @@
 #include "codegen/kernel_form.h"
 
 #include "codegen/contraction_plan.h"
+#include "codegen/count_through.h"
 #include "ir/op.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 namespace nnc::codegen {
+
+using ir::Elem;
+
 namespace {
 
 /// Whether two buffers never share a byte, for any number of examples.
@@ -31,10 +36,18 @@ Size bytes_per_turn(const Entry &entry, Space space) {
   }
 }
 
+/// The number of an element in a list, in which it is put where it is new.
+template <typename T> size_t number_in(std::vector<T> &list, const T &element) {
+  auto found = std::find(list.begin(), list.end(), element);
+  if (found == list.end()) found = list.insert(found, element);
+  return static_cast<size_t>(found - list.begin());
+}
+
 /// Takes a kernel apart into its form and its places.
 class Abstraction {
 public:
-  Abstraction(const Entry &entry, const Kernel &kernel) : entry_(entry), from_(kernel), numbers_(kernel.values.size(), -1) {
+  Abstraction(const Entry &entry, const Kernel &kernel)
+      : entry_(entry), from_(kernel), draws_(draws(kernel)), numbers_(kernel.values.size(), -1) {
     Kernel &to = form.kernel;
     to.name = kernel.name, to.axes = kernel.axes, to.lanes = kernel.lanes, to.place = kernel.place;
     for (const Stage &stage : kernel.stages) {
@@ -50,23 +63,20 @@ public:
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
     }
+    if ((to.packing = kernel.packing)) {
+      renumber(to.packing->from);
+      to.packing->to = buffer(to.packing->to);
+    }
     for (size_t id = 0; id < call.buffers.size(); ++id)
       for (BufferId other : call.buffers)
         form.buffers[id].apart.push_back(apart(memory_of(entry.buffers, call.buffers[id]), memory_of(entry.buffers, other)));
-    form.paths = static_cast<int>(call.paths.size());
+    form.numbers = static_cast<int>(call.numbers.size());
   }
 
   KernelForm form;
   KernelCall call;
 
 private:
-  /// The number of an element in a list, in which it is put where it is new.
-  template <typename T> static size_t number_in(std::vector<T> &list, const T &element) {
-    auto found = std::find(list.begin(), list.end(), element);
-    if (found == list.end()) found = list.insert(found, element);
-    return static_cast<size_t>(found - list.begin());
-  }
-
   BufferId buffer(BufferId id) {
     size_t number = number_in(call.buffers, id);
     if (number == form.buffers.size())
@@ -98,14 +108,75 @@ private:
       std::swap(made.operands[0], made.operands[1]);
     for (ValueId &operand : made.operands) operand = value(operand);
     if (made.code == Code::load || made.code == Code::store || made.code == Code::store_add) renumber(made.access);
-    if (made.op == ir::Op::random_bits) made.random.path = number_in(call.paths, made.random.path);
+    if (made.op == ir::Op::random_bits) made.random.path = number_in(call.numbers, made.random.path);
+    if (draws_ && made.code == Code::constant && ir::is_float(made.elem)) give(made);
     form.kernel.values.push_back(std::move(made));
     numbers_[id] = static_cast<ValueId>(form.kernel.values.size()) - 1;
   }
 
+  /// Each constant is a place of its own, so that no form depends on which are equal.
+  void give(Instruction &constant) {
+    constant.code = Code::given;
+    double value = ir::round_to(constant.elem, constant.value);
+    constant.value = static_cast<double>(call.numbers.size());
+    call.numbers.push_back(std::bit_cast<uint64_t>(value));
+  }
+
   const Entry &entry_;
   const Kernel &from_;
+  const bool draws_;
   std::vector<ValueId> numbers_; // by old number; -1: not met yet
+};
+
+/// The buffer that holds the numbers of a slab along its axes, i32, and of the turn.
+constexpr BufferId slab_point = -1;
+
+/// A step's kernel at one point of the first axes: of each buffer a slice for each way in which it moves along them. Where the point is, is read from
+/// behind the slab's scratch.
+class Slices {
+public:
+  Slices(const Entry &from, const Kernel &part, size_t around, int64_t slab_bytes) : kernel(part), around_(around) {
+    entry.name = from.name, entry.steps = from.steps, entry.costs = from.costs, entry.reports = from.reports;
+    from_ = &from;
+    for (Instruction &value : kernel.values) {
+      if (value.code == Code::load || value.code == Code::store) slice(value.access);
+      if (value.code != Code::axis) continue;
+      if (value.axis >= static_cast<int>(around))
+        value.axis -= static_cast<int>(around);
+      else
+        value = load_of(Elem::i32, {point(slab_bytes), value.axis, {}, {}}, value.place);
+    }
+    if (kernel.contraction) slice(kernel.contraction->a), slice(kernel.contraction->b);
+    kernel.axes.erase(kernel.axes.begin(), kernel.axes.begin() + static_cast<std::ptrdiff_t>(around));
+  }
+
+  Entry entry;
+  Kernel kernel;
+  std::vector<std::pair<BufferId, std::vector<Size>>> slices; // the buffer, and its moves along the first axes
+
+private:
+  void slice(Access &access) {
+    access.strides.resize(std::max(access.strides.size(), around_));
+    auto begin = access.strides.begin(), own = begin + static_cast<std::ptrdiff_t>(around_);
+    const size_t number = number_in(slices, {access.buffer, {begin, own}});
+    if (number == entry.buffers.size()) {
+      Buffer buffer = memory_of(from_->buffers, access.buffer);
+      buffer.elem = from_->buffers[access.buffer].elem;
+      entry.buffers.push_back(std::move(buffer));
+    }
+    access.strides.erase(begin, own);
+    access.buffer = static_cast<BufferId>(number);
+  }
+
+  BufferId point(int64_t slab_bytes) {
+    const size_t number = number_in(slices, {slab_point, {}});
+    if (number == entry.buffers.size())
+      entry.buffers.push_back({Space::slab, 0, slab_bytes, Elem::i32, static_cast<int64_t>(around_), "point"});
+    return static_cast<BufferId>(number);
+  }
+
+  const Entry *from_;
+  size_t around_;
 };
 
 /// All that tells forms apart, as bytes.
@@ -116,11 +187,20 @@ public:
     add(kernel.axes), add(kernel.lanes), add(kernel.values.size()), add(kernel.stages.size());
     for (const Stage &stage : kernel.stages) add(stage.axes), add(stage.code);
     for (const Instruction &i : kernel.values) add(i);
-    if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem);
+    if (const auto &c = kernel.contraction) add(c->m), add(c->n), add(c->k), add(c->a), add(c->b), add(c->elem), add(c->panel);
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
+    if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
       add(buffer.elem), add(buffer.per_turn);
       for (bool is_apart : buffer.apart) add(is_apart);
+    }
+    add(kernel.slab_bytes);
+    for (const FormStep &step : form.steps) {
+      add(step.turns), add(step.calls.size());
+      for (const StepCall &call : step.calls) {
+        bytes += call.name + '\n', add(call.numbers), add(call.extent), add(call.places.size());
+        for (const StepPlace &place : call.places) add(place.buffer), add(place.offset), add(place.moves);
+      }
     }
   }
 
@@ -144,27 +224,98 @@ private:
   }
 };
 
+/// All forms under construction.
+class Forms {
+public:
+  explicit Forms(const Processor &target) : target_(target) {}
+
+  KernelForms made;
+
+  KernelCall call_of(const Entry &entry, const Kernel &kernel) {
+    if (!kernel.steps.empty()) return call_of_steps(entry, kernel);
+    const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
+    const Kernel lowered = is_nest ? count_through(kernel) : kernel;
+    Abstraction parts(entry, lowered);
+    if (is_nest) forget_shared_extent(parts.form.kernel, target_);
+    parts.call.form = number_of(std::move(parts.form));
+    parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target_)
+                         : kernel.ordering  ? ordering_sharing(kernel)
+                         : kernel.packing   ? packing_sharing(kernel)
+                                            : nest_sharing(lowered, target_);
+    return std::move(parts.call);
+  }
+
+private:
+  int number_of(KernelForm form) {
+    auto [found, is_new] = known_.try_emplace(Key(form).bytes, static_cast<int>(made.forms.size()));
+    if (is_new) made.keys.push_back(found->first), made.forms.push_back(std::move(form));
+    return found->second;
+  }
+
+  KernelCall call_of_steps(const Entry &entry, const Kernel &kernel) {
+    KernelForm form;
+    form.kernel.name = kernel.name, form.kernel.axes = kernel.axes, form.kernel.place = kernel.place;
+    form.kernel.slab_bytes = kernel.slab_bytes;
+    KernelCall call;
+    for (const Step &step : kernel.steps) {
+      FormStep &to = form.steps.emplace_back();
+      to.turns = step.turns;
+      for (const Kernel &part : step.kernels) to.calls.push_back(step_call(entry, part, kernel.axes.size() + 1, form, call));
+    }
+    for (FormBuffer &buffer : form.buffers) buffer.apart.resize(form.buffers.size(), false); // it reads and writes none itself
+    form.numbers = static_cast<int>(call.numbers.size());
+    call.sharing.extent = Size(1);
+    for (const Size &axis : kernel.axes) call.sharing.extent = call.sharing.extent * axis;
+    call.sharing.points = kernel.axes;
+    call.form = number_of(std::move(form));
+    return call;
+  }
+
+  /// A step's kernel without the axes around it: where it is along them is in the places.
+  StepCall step_call(const Entry &entry, const Kernel &part, size_t around, KernelForm &form, KernelCall &whole) {
+    const Slices slices(entry, part, around, form.kernel.slab_bytes);
+    const KernelCall inner =
+        call_of(slices.entry, slices.kernel.contraction ? arrange_contraction(slices.kernel, target_) : slices.kernel);
+    StepCall made_call;
+    made_call.name = made.forms[inner.form].kernel.name, made_call.extent = inner.sharing.extent;
+    for (BufferId id : inner.buffers) {
+      const auto &[buffer, moves] = slices.slices[id];
+      if (buffer == slab_point) {
+        made_call.places.push_back({-1, form.kernel.slab_bytes, {}});
+        continue;
+      }
+      const Size bytes(ir::bytes(entry.buffers[buffer].elem));
+      StepPlace place;
+      for (const Size &move : moves) place.moves.push_back(move * bytes);
+      if (entry.buffers[buffer].space == Space::slab) {
+        place.offset = entry.buffers[buffer].offset;
+      } else {
+        place.buffer = static_cast<int>(number_in(whole.buffers, buffer));
+        if (place.buffer == static_cast<int>(form.buffers.size())) form.buffers.push_back({entry.buffers[buffer].elem, 0, {}});
+      }
+      made_call.places.push_back(std::move(place));
+    }
+    for (uint64_t number : inner.numbers) made_call.numbers.push_back(static_cast<int>(number_in(whole.numbers, number)));
+    double work = inner.sharing.work;
+    for (const Size &points : inner.sharing.points) work *= static_cast<double>(usual_extent(points));
+    whole.sharing.work += work;
+    return made_call;
+  }
+
+  const Processor &target_;
+  std::unordered_map<std::string, int> known_;
+};
+
 } // namespace
 
 KernelForms kernel_forms(std::span<const Entry> entries, const Processor &target) {
-  KernelForms made;
-  std::unordered_map<std::string, int> known;
+  Forms forms(target);
   for (const Entry &entry : entries) {
-    std::vector<KernelCall> &calls = made.calls.emplace_back();
-    for (const Kernel &kernel : entry.kernels) {
-      const Kernel lowered = kernel.contraction ? arrange_contraction(kernel, target) : kernel;
-      Abstraction parts(entry, lowered);
-      if (!lowered.contraction && !lowered.ordering) forget_shared_extent(parts.form.kernel, target);
-      auto [found, is_new] = known.try_emplace(Key(parts.form).bytes, static_cast<int>(made.forms.size()));
-      if (is_new) made.forms.push_back(std::move(parts.form));
-      parts.call.form = found->second;
-      parts.call.sharing = lowered.contraction ? contraction_sharing(lowered, target)
-                           : lowered.ordering  ? ordering_sharing(lowered)
-                                               : nest_sharing(lowered, target);
-      calls.push_back(std::move(parts.call));
-    }
+    std::vector<KernelCall> calls;
+    for (const Kernel &kernel : entry.kernels) calls.push_back(forms.call_of(entry, kernel));
+    forms.made.calls.push_back(std::move(calls));
   }
-  return made;
+  return std::move(forms.made);
 }
 
 } // namespace nnc::codegen

@@ -12,8 +12,8 @@
 namespace nnc::codegen {
 
 static const char *name(Space space) {
-  static constexpr const char *names[] = {"state",    "arena", "source",  "rows",    "output",
-                                          "settings", "costs", "reports", "constant"};
+  static constexpr const char *names[] = {"state",    "arena", "source",  "rows",     "output",
+                                          "settings", "costs", "reports", "constant", "slab"};
   return names[static_cast<int>(space)];
 }
 
@@ -65,6 +65,7 @@ static std::string print(const Instruction &i, const std::vector<Buffer> &buffer
   const char *elem = ir::name(i.elem);
   switch (i.code) {
   case Code::constant: return fmt::format("constant {} {}", elem, i.value);
+  case Code::given: return fmt::format("given {} {}", elem, i.value);
   case Code::axis: return fmt::format("axis i{}", i.axis);
   case Code::call_value: return name(i.input);
   case Code::load: return fmt::format("load {} {}", elem, print(i.access, buffers));
@@ -81,15 +82,33 @@ static std::string print(const Instruction &i, const std::vector<Buffer> &buffer
   return "";
 }
 
+static std::string indented(const std::string &lines) {
+  std::string text;
+  for (size_t at = 0; at < lines.size();) {
+    const size_t end = lines.find('\n', at) + 1;
+    text += "    " + lines.substr(at, end - at);
+    at = end;
+  }
+  return text;
+}
+
 std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   std::string text = fmt::format("kernel {} {} lanes {}{}\n", kernel.name, list(kernel.axes),
                                  kernel.lanes == Lanes::outer ? "outer" : "inner", kernel.barrier_before ? " barrier" : "");
   if (const auto &c = kernel.contraction)
-    text += fmt::format("  contraction {} m {} n {} k {}\n    a {}\n    b {}\n", ir::name(c->elem), to_string(c->m),
-                        to_string(c->n), list(c->k), print(c->a, buffers), print(c->b, buffers));
+    text += fmt::format("  contraction {} m {} n {} k {}\n    a {}\n    b {}{}\n", ir::name(c->elem), to_string(c->m),
+                        to_string(c->n), list(c->k), print(c->a, buffers), print(c->b, buffers),
+                        c->panel ? fmt::format(" in panels of {}", c->panel) : "");
   if (const auto &o = kernel.ordering)
     text += fmt::format("  ordering {} count {}\n    keys {}\n    result {}\n", ir::name(o->elem), to_string(o->count),
                         print(o->keys, buffers), print(o->result, buffers));
+  for (const Step &step : kernel.steps) {
+    text += fmt::format("  step {} turns\n", step.turns);
+    for (const Kernel &part : step.kernels) text += indented(print(part, buffers));
+  }
+  if (const auto &p = kernel.packing)
+    text += fmt::format("  packing {} n {} k {} in panels of {}\n    from {}\n    to {}\n", ir::name(p->elem), to_string(p->n),
+                        list(p->k), p->width, print(p->from, buffers), print(Access{p->to, 0, {}, {}}, buffers));
   for (const Stage &stage : kernel.stages) {
     text += fmt::format("  stage {}\n", list(stage.axes));
     for (ValueId id : stage.code) {

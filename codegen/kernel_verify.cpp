@@ -4,6 +4,7 @@
 
 #include "ir/op.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace nnc::codegen {
@@ -18,10 +19,13 @@ public:
 
   Error check() {
     made_.assign(kernel_.values.size(), Made::nowhere);
+    if (!kernel_.steps.empty()) return steps();
     if (kernel_.contraction)
       if (Error e = contraction(*kernel_.contraction); !e.empty()) return e;
     if (kernel_.ordering)
       if (Error e = ordering(*kernel_.ordering); !e.empty()) return e;
+    if (kernel_.packing)
+      if (Error e = packing(*kernel_.packing); !e.empty()) return e;
     for (const Stage &stage : kernel_.stages)
       if (Error e = check(stage); !e.empty()) return e;
     return "";
@@ -29,6 +33,21 @@ public:
 
 private:
   enum class Made : uint8_t { nowhere, in_stage, for_good };
+
+  Error steps() {
+    if (!kernel_.stages.empty() || kernel_.contraction || kernel_.ordering) return "a kernel with steps has code of its own";
+    for (const Step &step : kernel_.steps) {
+      std::vector<Size> axes = kernel_.axes;
+      axes.emplace_back(step.turns);
+      for (const Kernel &part : step.kernels) {
+        if (!part.steps.empty()) return "a step has steps";
+        if (part.axes.size() < axes.size() || !std::equal(axes.begin(), axes.end(), part.axes.begin()))
+          return fmt::format("{} has other axes than what it is a step of", part.name);
+        if (Error e = KernelCheck(entry_, part).check(); !e.empty()) return fmt::format("{}: {}", part.name, e);
+      }
+    }
+    return "";
+  }
 
   Error contraction(const Contraction &c) {
     size_t outer = kernel_.axes.size();
@@ -39,10 +58,23 @@ private:
     auto stride = [](const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); };
     if (!stride(c.a, outer + 1).is_zero()) return "a contraction's first operand moves along n";
     if (!stride(c.b, outer).is_zero()) return "a contraction's second operand moves along m";
+    for (size_t axis = 0; c.panel && axis < outer + 2; ++axis)
+      if (!stride(c.b, axis).is_zero()) return "a packed operand moves along an axis that is not summed";
     for (const Access *access : {&c.a, &c.b}) {
       if (Error e = check(*access, outer + 2 + c.k.size()); !e.empty()) return e;
       if (!ir::is_float(entry_.buffers[access->buffer].elem)) return "a contraction's operand is no float";
     }
+    return "";
+  }
+
+  Error packing(const Packing &p) {
+    if (!kernel_.stages.empty() || !kernel_.axes.empty()) return "a packing has neither axes nor stages";
+    if (p.width < 1 || p.k.empty()) return "a packing without columns or rows";
+    if (Error e = check(p.from, 1 + p.k.size()); !e.empty()) return e;
+    if (!p.from.indirect.empty()) return "what is packed lies at affine addresses";
+    if (p.to < 0 || p.to >= static_cast<int>(entry_.buffers.size())) return fmt::format("no buffer b{}", p.to);
+    if (!ir::is_float(p.elem) || !ir::is_float(entry_.buffers[p.from.buffer].elem)) return "a packing of no floats";
+    if (entry_.buffers[p.to].elem != p.elem) return fmt::format("packs {} into b{}", ir::name(p.elem), p.to);
     return "";
   }
 
@@ -106,6 +138,7 @@ private:
     switch (i.code) {
     case Code::constant:
     case Code::call_value: return arity(0, 0);
+    case Code::given: return "a number that only forms have";
     case Code::axis: return i.axis >= 0 && i.axis < static_cast<int>(axes) ? Error() : fmt::format("no axis i{}", i.axis);
     case Code::load:
       if (Error e = accesses(); !e.empty()) return e;

@@ -89,7 +89,7 @@ std::string link_program(const std::vector<std::string> &objects, const std::str
   if (!wrong.empty()) return wrong;
 
   Descriptor linked{open(temporary.path.c_str(), O_RDONLY | O_CLOEXEC)}; // lld has put a new file in the place of the empty one
-  if (linked.number < 0 || fchmod(linked.number, 0755) != 0 || fsync(linked.number) != 0) return reason();
+  if (linked.number < 0 || fchmod(linked.number, 0755) != 0) return reason();
   if (rename(temporary.path.c_str(), path.c_str()) != 0) return reason();
   temporary.keep = true;
   return "";

@@ -4,7 +4,7 @@
 //   void kN(nnc_call *, i64 *places, i64 examples, i64 turn, i64 begin, i64 end)
 //
 // which runs the points of one of its axes (Sharing) from `begin` to `end`; `turn` counts the steps of the call from 0. `places` tells
-// kernels of one form apart: the address of each buffer, then the path of each draw. An entry works the places of its kernels out once
+// kernels of one form apart: the address of each buffer, then the path of each draw and what else is a number. An entry works the places of its kernels out once
 // a call and calls them in order, each thread with its share. Vectors are explicit: the lane axis goes in steps of several vectors, and
 // what remains at its end runs as masked vectors of the same code, so that no result depends on where an element falls.
 
@@ -53,10 +53,12 @@ public:
   MathTarget math() const { return {target.fma}; }
   llvm::Value *integer(int64_t value) { return b.getInt64(value); }
 
-  /// In the function's first block, so that they dominate all: the value of a size, a buffer's address, a draw's path, a field of nnc_call.
+  /// In the function's first block, so that they dominate all: the value of a size, a buffer's address, a number among the places (a draw's
+  /// path, or a real that is given), a field of nnc_call.
   llvm::Value *size(const Size &);
   llvm::Value *base(BufferId);
-  llvm::Value *path(uint64_t number);
+  llvm::Value *number(uint64_t);
+  llvm::Value *given(uint64_t number, ir::Elem);
   llvm::Value *call_value(ir::InputKind);
   llvm::Value *field(size_t offset, llvm::Type *);
   /// Memory of the function's frame.
@@ -105,7 +107,7 @@ private:
   llvm::IRBuilder<> first_; // inserts into the first block
   llvm::BasicBlock *body_;
   std::map<std::array<int64_t, 3>, llvm::Value *> sizes_;
-  std::vector<llvm::Value *> bases_, paths_;
+  std::vector<llvm::Value *> bases_, numbers_;
   std::map<size_t, llvm::Value *> fields_;
   std::vector<llvm::MDNode *> scope_, apart_; // by buffer
 };
@@ -166,14 +168,17 @@ double code_cost(const Kernel &, const Stage &);
 /// The outer axis that threads part: the first that gives them enough to do, else the longest.
 size_t axis_to_share(const Kernel &);
 
-/// The whole function; `lower_nest`, `lower_contraction` and `lower_ordering` are its kinds.
+/// The whole function; the others are its kinds.
 void lower_kernel(llvm::Module &, const Processor &, const KernelForm &);
 void lower_nest(KernelFunction &);
 void lower_contraction(KernelFunction &);
 void lower_ordering(KernelFunction &);
+void lower_steps(KernelFunction &);
+void lower_packing(KernelFunction &);
 
-/// The function of a form, declared where it is not in the module yet.
-llvm::Function *kernel_function(llvm::Module &, const KernelForm &);
+/// The function of a form by its kernel's name, declared where it is not in the module yet.
+llvm::Function *kernel_function(llvm::Module &, const std::string &name);
+std::string kernel_symbol(const KernelForm &);
 
 /// `nnc_<name>`, which calls the functions of `forms`.
 void lower_entry(llvm::Module &, const Processor &, const Entry &, const std::vector<KernelForm> &forms,

@@ -39,7 +39,7 @@ Computed emit_elementwise(KernelFunction &f, const Instruction &i, const Block &
   for (int v = 0; v < (result.uniform ? 1 : block.vectors); ++v) {
     llvm::SmallVector<Value *, 6> parts;
     for (const Computed &operand : operands) parts.push_back(operand.parts[v]);
-    if (i.op == ir::Op::random_bits) parts.push_back(f.path(i.random.path));
+    if (i.op == ir::Op::random_bits) parts.push_back(f.number(i.random.path));
     result.parts.push_back(emit_scalar(f.b, f.math(), i, parts));
   }
   return result;
@@ -79,6 +79,7 @@ void emit_code(KernelFunction &f, const Stage &stage, const Block &block, Comput
     const Instruction &i = f.kernel.values[id];
     switch (i.code) {
     case Code::constant: values[id] = {{emit_constant(f, i)}, true}; break;
+    case Code::given: values[id] = {{f.given(static_cast<uint64_t>(i.value), i.elem)}, true}; break;
     case Code::axis: values[id] = emit_axis(f, i.axis, block); break;
     case Code::call_value: values[id] = {{f.call_value(i.input)}, true}; break;
     case Code::load: values[id] = load(f, i.access, block, values); break;

@@ -1,17 +1,19 @@
 // The loops of a contraction:
 //
 //   for the outer axes
-//     for tiles of n                         whole ones, then the rest with masked lanes
-//       for blocks of m                      one tile high, or several where k is split
-//         for chunks of k                    one, or several where the packed panel would not fit
-//           pack the panel                   (once for all blocks where k is not split)
-//           for tiles of m                   whole ones, then the rest with fewer rows
-//             the tile's sums over the chunk
-//         the epilogue, row by row           on sums that are still in the first-level cache
+//     for blocks of n                        some tiles
+//       for blocks of m                      some tiles: a's rows stay in the second-level cache for all tiles of n, and so does b's block
+//         for chunks of k                    one, or some, with partial sums kept for the block
+//           for tiles of n
+//             for tiles of m                 the tile's sums over the chunk; with the last one their epilogue, row by row
 //
-// Each element of the result is one chain of fused multiply-adds over ascending k, whatever tile it falls into.
+// Tiles are whole ones, then the rest of n with masked lanes and the rest of m with fewer rows. Where the thread packs b itself, it fills a panel for a
+// tile of n and a chunk before the tiles of m read it, or for all of m where k is whole. Each element of the result is one chain of fused
+// multiply-adds over ascending k, whatever tile it falls into.
 
 #include "codegen/lower_contraction.h"
+
+#include "codegen/sharing.h"
 
 namespace nnc::codegen {
 
@@ -21,10 +23,13 @@ ContractionLowering::ContractionLowering(KernelFunction &f)
   epilogue_.axes = f.kernel.stages[0].axes;
   for (ValueId id : f.kernel.stages[0].code)
     if (!moves_along_k(id)) epilogue_.code.push_back(id);
-  int64_t row = int64_t{plan_.width} * plan_.tile.vectors;
-  sums_ = f.local(scalar_, plan_.block_rows * row, 64);
-  // A transposed panel is written in whole squares, which may end past the last row.
-  if (plan_.panel != Panel::none) panel_ = f.local(scalar_, (plan_.panel_rows + plan_.width) * row, 64);
+  const int64_t row = int64_t{plan_.width} * plan_.tile.vectors;
+  sums_ = f.local(scalar_, (plan_.splits_k ? plan_.block_rows * plan_.block_tiles : plan_.tile.rows) * row, 64);
+  if (plan_.a_pitch)
+    rows_of_a_ =
+        f.local(scalar_, plan_.block_rows / plan_.tile.rows * plan_.k_chunk * inner_points(c_.k).c[0] * plan_.a_pitch, 64);
+  // A panel of squares turned over may end past the last row.
+  if (plan_.panel == Panel::private_) panel_ = f.local(scalar_, (plan_.panel_rows + plan_.width) * row, 64);
 }
 
 Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {
@@ -47,71 +52,133 @@ ContractionLowering::Value *ContractionLowering::to(int axis) {
   return f_.size(axis < static_cast<int>(outer_) ? f_.kernel.axes[axis] : axis == static_cast<int>(outer_) ? c_.m : c_.n);
 }
 
-void ContractionLowering::emit() { outer_axis(0); }
+void ContractionLowering::emit() {
+  if (plan_.keeps_all) return passes();
+  outer_axis(0, [&] { blocks_of_columns(); });
+}
 
-void ContractionLowering::outer_axis(size_t axis) {
-  if (axis == outer_) return columns();
+/// Calls body at the points of the outer axes from `axis` on.
+void ContractionLowering::outer_axis(size_t axis, const std::function<void()> &body) {
+  if (axis == outer_) return body();
   f_.loop(from(static_cast<int>(axis)), to(static_cast<int>(axis)), 1, [&](Value *index) {
     axes_.push_back(index);
-    outer_axis(axis + 1);
+    outer_axis(axis + 1, body);
     axes_.pop_back();
   });
 }
 
-void ContractionLowering::columns() {
-  int axis = static_cast<int>(outer_) + 1, width = plan_.width;
-  int64_t step = int64_t{width} * plan_.tile.vectors;
-  Value *first = from(axis), *end = to(axis);
+void ContractionLowering::blocks_of_columns() {
+  const int axis = static_cast<int>(outer_) + 1;
+  const int64_t block = plan_.width * plan_.tile.vectors * plan_.block_tiles;
+  Value *end = to(axis);
+  if (c_.n.is_constant() && c_.n.c[0] <= block) return blocks_of_rows(from(axis), end);
+  f_.loop(from(axis), end, block, [&](Value *n) {
+    blocks_of_rows(n, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateAdd(n, f_.integer(block)), end));
+  });
+}
+
+/// One chunk of k after the other, and in each all outer points.
+void ContractionLowering::passes() {
+  const int m = static_cast<int>(outer_);
+  Value *n_first = from(m + 1), *n_end = to(m + 1);
+  int64_t points = 1;
+  for (const Size &extent : f_.kernel.axes) points *= extent.c[0];
+  chunks([&](const Chunk &chunk) {
+    outer_axis(0, [&] {
+      Value *point = f_.integer(0);
+      for (size_t axis = 0; axis < outer_; ++axis)
+        point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
+      if (plan_.a_pitch) copy_rows(from(m), to(m), chunk);
+      Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
+      each_columns(n_first, n_end, [&](const Columns &columns) {
+        if (plan_.panel == Panel::private_) pack(columns, chunk);
+        rows(columns, m_first, to(m), f_.b.CreateSub(m_first, row), chunk);
+      });
+    });
+  });
+}
+
+/// Calls body for each chunk of the outermost summed axis, where it goes in chunks.
+void ContractionLowering::chunks(const std::function<void(const Chunk &)> &body) {
+  Value *zero = f_.integer(0), *end = f_.size(c_.k[0]);
+  if (!plan_.splits_k) return body({zero, end, f_.b.getTrue(), f_.b.getTrue()});
+  f_.loop(zero, end, plan_.k_chunk, [&](Value *k) {
+    Value *next = f_.b.CreateAdd(k, f_.integer(plan_.k_chunk));
+    body({k, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, next, end), f_.b.CreateICmpEQ(k, zero),
+          f_.b.CreateICmpSGE(next, end)});
+  });
+}
+
+/// The tiles of n from `first` to `end`, of which the first is a whole number of tiles.
+void ContractionLowering::each_columns(Value *first, Value *end, const std::function<void(const Columns &)> &body) {
+  const int64_t width = plan_.width, step = width * plan_.tile.vectors;
+  auto number = [&](Value *n) { return f_.b.CreateUDiv(f_.b.CreateSub(n, first), f_.integer(step)); };
   Value *whole = f_.b.CreateSub(end, f_.b.CreateURem(f_.b.CreateSub(end, first), f_.integer(step)));
-  bool has_whole = !c_.n.is_constant() || c_.n.c[0] >= step;
-  if (has_whole) f_.loop(first, whole, step, [&](Value *n) { rows({n, plan_.tile.vectors, nullptr}); });
+  const bool has_whole = !c_.n.is_constant() || c_.n.c[0] >= step;
+  if (has_whole) f_.loop(first, whole, step, [&](Value *n) { body({n, number(n), f_.integer(0), plan_.tile.vectors, nullptr}); });
   if (!c_.n.is_constant()) { // one masked vector after the other
-    f_.loop(whole, end, width, [&](Value *n) { rows({n, 1, lanes_below(f_, f_.b.CreateSub(end, n), width, 0)}); });
+    f_.loop(whole, end, width, [&](Value *n) {
+      Value *lane = f_.b.CreateURem(f_.b.CreateSub(n, first), f_.integer(step));
+      body({n, number(n), lane, 1, lanes_below(f_, f_.b.CreateSub(end, n), static_cast<int>(width), 0)});
+    });
   } else if (int64_t rest = c_.n.c[0] % step) {
-    int vectors = static_cast<int>((rest + width - 1) / width);
-    Value *mask = rest % width == 0 ? nullptr : lanes_below(f_, f_.integer(rest % width), width, 0);
-    f_.when(f_.b.CreateICmpSLT(whole, end), [&] { rows({whole, vectors, mask}); });
+    const int vectors = static_cast<int>((rest + width - 1) / width);
+    Value *mask = rest % width == 0 ? nullptr : lanes_below(f_, f_.integer(rest % width), static_cast<int>(width), 0);
+    f_.when(f_.b.CreateICmpSLT(whole, end), [&] { body({whole, number(whole), f_.integer(0), vectors, mask}); });
   }
 }
 
-void ContractionLowering::rows(const Columns &columns) {
-  int axis = static_cast<int>(outer_);
-  Value *end = to(axis);
-  if (plan_.panel != Panel::none && !plan_.splits_k) pack(columns, f_.integer(0), f_.size(c_.k[0]));
-  bool divides = c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
-  f_.loop(from(axis), end, plan_.block_rows, [&](Value *m) {
-    Value *most = f_.integer(plan_.block_rows);
-    block_of_rows(columns, m, divides ? most : f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, m), most));
+void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
+  const int axis = static_cast<int>(outer_);
+  Value *first = from(axis), *end = to(axis);
+  if (plan_.panel == Panel::private_ && !plan_.splits_k)
+    return chunks([&](const Chunk &whole) {
+      each_columns(n_first, n_end, [&](const Columns &columns) {
+        pack(columns, whole);
+        rows(columns, first, end, first, whole);
+      });
+    });
+  // A thread's share ends at a tile, not at a block.
+  const bool divides = axis != plan_.shared_axis && c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
+  f_.loop(first, end, plan_.block_rows, [&](Value *m) {
+    Value *m_end = f_.b.CreateAdd(m, f_.integer(plan_.block_rows));
+    if (!divides) m_end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, m_end, end);
+    chunks([&](const Chunk &chunk) {
+      if (plan_.a_pitch) copy_rows(m, m_end, chunk);
+      each_columns(n_first, n_end, [&](const Columns &columns) {
+        if (plan_.panel == Panel::private_) pack(columns, chunk);
+        rows(columns, m, m_end, m, chunk);
+      });
+    });
   });
 }
 
-void ContractionLowering::block_of_rows(const Columns &columns, Value *m, Value *count) {
-  chunks_of_k([&](Value *first, Value *end, Value *is_first) {
-    if (plan_.splits_k) pack(columns, first, end);
-    tiles(columns, m, count, first, end, is_first);
-  });
-  epilogue(columns, m, count);
-}
-
-void ContractionLowering::chunks_of_k(const std::function<void(Value *, Value *, Value *)> &chunk) {
-  Value *zero = f_.integer(0), *end = f_.size(c_.k[0]);
-  if (!plan_.splits_k) return chunk(zero, end, f_.b.getTrue());
-  f_.loop(zero, end, plan_.k_chunk, [&](Value *first) {
-    Value *last = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateAdd(first, f_.integer(plan_.k_chunk)), end);
-    chunk(first, last, f_.b.CreateICmpEQ(first, zero));
+/// Tiles of rows from `m` to `end`, in a block that begins with `block`.
+void ContractionLowering::rows(const Columns &columns, Value *m, Value *end, Value *block, const Chunk &chunk) {
+  const bool divides = c_.m.is_constant() && c_.m.c[0] % plan_.tile.rows == 0;
+  f_.loop(m, end, plan_.tile.rows, [&](Value *here) {
+    Value *most = f_.integer(plan_.tile.rows);
+    Value *count = divides ? most : f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), most);
+    Value *row = plan_.splits_k ? f_.b.CreateSub(here, block) : f_.integer(0);
+    Value *copy = plan_.a_pitch ? copy_of_tile(f_.b.CreateUDiv(f_.b.CreateSub(here, m), f_.integer(plan_.tile.rows))) : nullptr;
+    tile(columns, here, row, copy, count, chunk);
+    f_.when(chunk.is_last, [&] { epilogue(columns, here, row, count); });
   });
 }
 
-/// All rows of a block: whole tiles, then lower ones.
-void ContractionLowering::tiles(const Columns &columns, Value *m, Value *count, Value *k_first, Value *k_end, Value *is_first) {
-  Value *row = f_.integer(0);
+/// The sums of `count` rows: a whole tile, or lower ones.
+void ContractionLowering::tile(const Columns &columns, Value *m, Value *row, Value *copy, Value *count, const Chunk &chunk) {
+  Value *done = f_.integer(0);
   std::vector<int> heights = {plan_.tile.rows};
   heights.insert(heights.end(), plan_.fewer_rows.begin(), plan_.fewer_rows.end());
   for (int height : heights) {
-    Value *left = f_.b.CreateSub(count, row);
-    Value *end = f_.b.CreateAdd(row, f_.b.CreateSub(left, f_.b.CreateURem(left, f_.integer(height))));
-    f_.loop(row, end, height, [&](Value *i) { accumulate(columns, height, f_.b.CreateAdd(m, i), i, k_first, k_end, is_first); });
-    row = end;
+    Value *left = f_.b.CreateSub(count, done);
+    Value *end = f_.b.CreateAdd(done, f_.b.CreateSub(left, f_.b.CreateURem(left, f_.integer(height))));
+    f_.loop(done, end, height, [&](Value *i) {
+      Value *copied = copy ? f_.b.CreateInBoundsGEP(scalar_, copy, i) : nullptr;
+      accumulate(columns, {f_.b.CreateAdd(m, i), f_.b.CreateAdd(row, i), copied, height}, chunk);
+    });
+    done = end;
   }
 }
 
@@ -127,11 +194,12 @@ Block ContractionLowering::block_at(const Columns &columns, Value *m) const {
   return block;
 }
 
-void ContractionLowering::epilogue(const Columns &columns, Value *m, Value *count) {
-  f_.loop(f_.integer(0), count, 1, [&](Value *row) {
-    Block block = block_at(columns, f_.b.CreateAdd(m, row));
+void ContractionLowering::epilogue(const Columns &columns, Value *m, Value *first_row, Value *count) {
+  f_.loop(f_.integer(0), count, 1, [&](Value *i) {
+    Block block = block_at(columns, f_.b.CreateAdd(m, i));
+    Value *row = f_.b.CreateAdd(first_row, i);
     Computed sums{{}, plan_.width == 1};
-    for (int v = 0; v < columns.vectors; ++v) sums.parts.push_back(f_.b.CreateLoad(vector_, sum_address(row, v)));
+    for (int v = 0; v < columns.vectors; ++v) sums.parts.push_back(f_.b.CreateLoad(vector_, sum_address(columns, row, v)));
     for (ValueId id : epilogue_.code)
       if (f_.kernel.values[id].code == Code::accumulator) values_[id] = sums;
     emit_code(f_, epilogue_, block, values_, nullptr);

@@ -1,10 +1,8 @@
 #pragma once
-// The code of a contraction, over three files: the loops (lower_contraction.cpp), the tile in registers and its sums
-// (lower_contraction_tile.cpp), and the packing of b (lower_contraction_pack.cpp).
+// The code of a contraction: the loops (lower_contraction.cpp) and the tile in registers with its sums (lower_contraction_tile.cpp).
 
 #include "codegen/contraction_plan.h"
-
-#include <functional>
+#include "codegen/lower_panel.h"
 
 namespace nnc::codegen {
 
@@ -15,39 +13,55 @@ public:
 
 private:
   using Value = llvm::Value;
-  /// A stretch of n: `vectors` vectors from `n` on, the last of which may be masked.
+  /// A stretch of n: `vectors` vectors from `n` on, the last of which may be masked, from `lane` on in tile number `tile` of the block.
   struct Columns {
-    Value *n;
+    Value *n, *tile, *lane;
     int vectors;
     Value *last_mask; // null: all lanes
+  };
+  /// A chunk of the outermost summed axis.
+  struct Chunk {
+    Value *first, *end, *is_first, *is_last;
   };
 
   // Loops.
   Value *from(int axis);
   Value *to(int axis);
-  void outer_axis(size_t axis);
-  void columns();
-  void rows(const Columns &);
-  void block_of_rows(const Columns &, Value *m, Value *count);
-  void chunks_of_k(const std::function<void(Value *first, Value *end, Value *is_first)> &);
-  void tiles(const Columns &, Value *m, Value *count, Value *k_first, Value *k_end, Value *is_first);
-  void epilogue(const Columns &, Value *m, Value *count);
+  void outer_axis(size_t axis, const std::function<void()> &body);
+  void passes();
+  void blocks_of_columns();
+  void each_columns(Value *first, Value *end, const std::function<void(const Columns &)> &);
+  void chunks(const std::function<void(const Chunk &)> &);
+  void blocks_of_rows(Value *n_first, Value *n_end);
+  void rows(const Columns &, Value *m, Value *end, Value *block, const Chunk &);
+  void tile(const Columns &, Value *m, Value *row, Value *copy, Value *count, const Chunk &);
+  void epilogue(const Columns &, Value *m, Value *row, Value *count);
   Block block_at(const Columns &, Value *m) const;
 
   // The tile.
-  void accumulate(const Columns &, int rows, Value *m, Value *row, Value *k_first, Value *k_end, Value *is_first);
-  void multiply_add(const Columns &, int rows, Value *m, const std::vector<Value *> &k, Value *packed_row,
-                    const std::vector<Value *> &sums);
-  void over_k(Value *first, Value *end, const std::function<void(const std::vector<Value *> &k, Value *number)> &);
-  std::vector<Value *> columns_of_b(const Columns &, const std::vector<Value *> &k, Value *packed_row);
-  std::vector<Value *> addresses_of_a(int rows, Value *m, const std::vector<Value *> &k);
-  Value *sum_address(Value *row, int vector);
+  /// Rows of a tile: the first's number along m, its number among the block's sums, and, where rows are copied, the copy of the first.
+  struct Rows {
+    Value *m, *sum, *copy;
+    int count;
+  };
+  /// A point of the summed axes, with its number among all and in the chunk.
+  struct Point {
+    std::vector<Value *> k;
+    Value *number, *in_chunk;
+  };
+  void accumulate(const Columns &, const Rows &, const Chunk &);
+  void multiply_add(const Columns &, const Rows &, const Point &, const std::vector<Value *> &sums);
+  void over_k(const Chunk &, const std::function<void(const Point &)> &);
+  std::vector<Value *> columns_of_b(const Columns &, const Point &);
+  std::vector<Value *> addresses_of_a(const Rows &, const Point &);
+  Value *sum_address(const Columns &, Value *row, int vector);
 
-  // Packing.
-  void pack(const Columns &, Value *k_first, Value *k_end);
-  void pack_copied(const Columns &, Value *k_first, Value *k_end);
-  void pack_transposed(const Columns &, Value *k_first, Value *k_end);
-  Value *panel_address(Value *row, Value *vector);
+  /// Fills the thread's panel with a chunk of b.
+  void pack(const Columns &, const Chunk &);
+  Value *panel_of(const Columns &);
+  /// Copies rows of a for a chunk (ContractionPlan::a_pitch).
+  void copy_rows(Value *m, Value *end, const Chunk &);
+  Value *copy_of_tile(Value *number);
 
   /// Evaluates what an operand's address needs beside the axes, at the axes given.
   void emit_indices(const Access &, const Block &);
@@ -63,7 +77,7 @@ private:
   Stage epilogue_;
   std::vector<Value *> axes_; // outer
   Computations values_;
-  Value *sums_ = nullptr, *panel_ = nullptr;
+  Value *sums_ = nullptr, *panel_ = nullptr, *rows_of_a_ = nullptr;
 };
 
 } // namespace nnc::codegen

@@ -30,58 +30,122 @@ void ContractionLowering::emit_indices(const Access &access, const Block &block)
   for (const auto &[index, stride] : access.indirect) emit_afresh(index, block);
 }
 
-Value *ContractionLowering::sum_address(Value *row, int vector) {
-  Value *offset = f_.b.CreateMul(row, f_.integer(int64_t{plan_.width} * plan_.tile.vectors));
-  return f_.b.CreateInBoundsGEP(scalar_, sums_, f_.b.CreateAdd(offset, f_.integer(int64_t{vector} * plan_.width)));
+Value *ContractionLowering::sum_address(const Columns &columns, Value *row, int vector) {
+  const int64_t width = int64_t{plan_.width} * plan_.tile.vectors;
+  if (plan_.splits_k) row = f_.b.CreateAdd(row, f_.b.CreateMul(columns.tile, f_.integer(plan_.block_rows)));
+  Value *offset = f_.b.CreateAdd(f_.b.CreateMul(row, f_.integer(width)), f_.integer(int64_t{vector} * plan_.width));
+  if (plan_.splits_k) offset = f_.b.CreateAdd(offset, columns.lane);
+  return f_.b.CreateInBoundsGEP(scalar_, sums_, offset);
 }
 
-/// Calls body at each point of the summed axes, the outermost from `first` to `end`, with its number among them.
-void ContractionLowering::over_k(Value *first, Value *end,
-                                 const std::function<void(const std::vector<Value *> &, Value *)> &body) {
-  std::vector<Value *> k;
-  auto axis = [&](auto &self, size_t number, Value *position) -> void {
-    if (number == c_.k.size()) return body(k, position);
+/// The thread's panel, or that of the packed b.
+Value *ContractionLowering::panel_of(const Columns &columns) {
+  if (plan_.panel == Panel::private_) return panel_;
+  Value *rows = f_.b.CreateMul(f_.size(inner_points(c_.k)), f_.size(c_.k[0]));
+  Value *offset = f_.b.CreateAdd(f_.size(c_.b.constant), f_.b.CreateMul(columns.n, rows));
+  return f_.b.CreateInBoundsGEP(scalar_, f_.base(c_.b.buffer), offset);
+}
+
+void ContractionLowering::pack(const Columns &columns, const Chunk &chunk) {
+  std::vector<Value *> before = axes_;
+  before.push_back(f_.integer(0)); // m
+  const PanelSource source{c_.b, before, c_.n, c_.k, c_.elem, values_, [&](const Block &block) { emit_indices(c_.b, block); }};
+  fill_panel(f_, source, {columns.n, plan_.width, columns.vectors, columns.last_mask, panel_, plan_.tile.vectors},
+             panel_order(source, plan_.width), chunk.first, chunk.end);
+}
+
+/// Calls body at each point of the summed axes in a chunk.
+void ContractionLowering::over_k(const Chunk &chunk, const std::function<void(const Point &)> &body) {
+  Point point;
+  auto axis = [&](auto &self, size_t number, Value *position, Value *in_chunk) -> void {
+    if (number == c_.k.size()) {
+      point.number = position, point.in_chunk = in_chunk;
+      return body(point);
+    }
     Value *extent = f_.size(c_.k[number]);
-    f_.loop(number == 0 ? first : f_.integer(0), number == 0 ? end : extent, 1, [&](Value *index) {
-      k.push_back(index);
-      Value *within = number == 0 ? f_.b.CreateSub(index, first) : f_.b.CreateAdd(f_.b.CreateMul(position, extent), index);
-      self(self, number + 1, within);
-      k.pop_back();
+    f_.loop(number == 0 ? chunk.first : f_.integer(0), number == 0 ? chunk.end : extent, 1, [&](Value *index) {
+      point.k.push_back(index);
+      auto within = [&](Value *before) { return f_.b.CreateAdd(f_.b.CreateMul(before, extent), index); };
+      if (number == 0)
+        self(self, 1, index, f_.b.CreateSub(index, chunk.first));
+      else
+        self(self, number + 1, within(position), within(in_chunk));
+      point.k.pop_back();
     });
   };
-  axis(axis, 0, f_.integer(0));
+  axis(axis, 0, nullptr, nullptr);
 }
 
-std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, const std::vector<Value *> &k, Value *packed_row) {
+std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, const Point &point) {
   std::vector<Value *> parts;
   if (plan_.panel != Panel::none) {
-    for (int v = 0; v < columns.vectors; ++v)
-      parts.push_back(f_.b.CreateAlignedLoad(vector_, panel_address(packed_row, f_.integer(v)),
-                                             llvm::Align(plan_.width * ir::bytes(c_.elem))));
+    const int bytes = ir::bytes(c_.elem);
+    const int64_t width = int64_t{plan_.width} * plan_.tile.vectors;
+    const bool given = plan_.panel == Panel::given;
+    Value *offset = f_.b.CreateMul(given ? point.number : point.in_chunk, f_.integer(width));
+    Value *row = f_.b.CreateInBoundsGEP(scalar_, panel_of(columns), offset);
+    // Panels start at 64 bytes, where their vectors are as wide as the widest registers.
+    const bool aligned = !given || width * bytes % 64 == 0;
+    for (int v = 0; v < columns.vectors; ++v) {
+      Value *at = f_.b.CreateConstInBoundsGEP1_64(scalar_, row, int64_t{v} * plan_.width);
+      parts.push_back(f_.b.CreateAlignedLoad(vector_, at, llvm::Align(aligned ? plan_.width * bytes : bytes)));
+      if (given) f_.mark(llvm::cast<llvm::Instruction>(parts.back()), c_.b.buffer);
+    }
     return parts;
   }
   Block block = block_at(columns, f_.integer(0));
-  block.axes.insert(block.axes.end(), k.begin(), k.end());
+  block.axes.insert(block.axes.end(), point.k.begin(), point.k.end());
   emit_indices(c_.b, block);
   Computed b = spread(f_, load(f_, c_.b, block, values_), block);
   for (Value *part : b.parts) parts.push_back(emit_convert(f_.b, part, c_.elem));
   return parts;
 }
 
-std::vector<Value *> ContractionLowering::addresses_of_a(int rows, Value *m, const std::vector<Value *> &k) {
-  auto point = [&](Value *row) {
+/// Copies of the rows of tile number `number` of the block.
+Value *ContractionLowering::copy_of_tile(Value *number) {
+  const int64_t tile = plan_.k_chunk * inner_points(c_.k).c[0] * plan_.a_pitch;
+  return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(tile)));
+}
+
+void ContractionLowering::copy_rows(Value *m, Value *end, const Chunk &chunk) {
+  const ir::Elem elem = f_.form.buffers[c_.a.buffer].elem;
+  llvm::Type *many = vector_of(memory_type(f_.context(), elem), plan_.a_pitch);
+  const llvm::Align align(ir::bytes(elem));
+  f_.loop(m, end, plan_.tile.rows, [&](Value *here) {
+    Value *left = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), f_.integer(plan_.tile.rows));
+    Value *mask = lanes_below(f_, left, plan_.a_pitch, 0);
+    Value *tile = copy_of_tile(f_.b.CreateUDiv(f_.b.CreateSub(here, m), f_.integer(plan_.tile.rows)));
+    over_k(chunk, [&](const Point &point) {
+      std::vector<Value *> axes = axes_;
+      axes.push_back(here), axes.push_back(f_.integer(0));
+      axes.insert(axes.end(), point.k.begin(), point.k.end());
+      auto *rows = f_.b.CreateMaskedLoad(many, address(f_, c_.a, axes, values_), align, mask, llvm::Constant::getNullValue(many));
+      f_.mark(rows, c_.a.buffer);
+      Value *to = f_.b.CreateInBoundsGEP(scalar_, tile, f_.b.CreateMul(point.in_chunk, f_.integer(plan_.a_pitch)));
+      f_.b.CreateAlignedStore(emit_convert(f_.b, rows, c_.elem), to, llvm::Align(ir::bytes(c_.elem)));
+    });
+  });
+}
+
+std::vector<Value *> ContractionLowering::addresses_of_a(const Rows &rows, const Point &point) {
+  std::vector<Value *> addresses;
+  if (rows.copy) {
+    Value *first = f_.b.CreateInBoundsGEP(scalar_, rows.copy, f_.b.CreateMul(point.in_chunk, f_.integer(plan_.a_pitch)));
+    for (int row = 0; row < rows.count; ++row) addresses.push_back(f_.b.CreateConstInBoundsGEP1_64(scalar_, first, row));
+    return addresses;
+  }
+  auto at = [&](Value *row) {
     Block block;
     block.axes = axes_;
     block.axes.push_back(row), block.axes.push_back(f_.integer(0));
-    block.axes.insert(block.axes.end(), k.begin(), k.end());
+    block.axes.insert(block.axes.end(), point.k.begin(), point.k.end());
     return block;
   };
   bool is_indirect = !c_.a.indirect.empty();
   llvm::Type *type = memory_type(f_.context(), f_.form.buffers[c_.a.buffer].elem);
   Size along_m = outer_ < c_.a.strides.size() ? c_.a.strides[outer_] : Size(0);
-  std::vector<Value *> addresses;
-  for (int row = 0; row < rows; ++row) {
-    Block block = point(row == 0 ? m : f_.b.CreateAdd(m, f_.integer(row)));
+  for (int row = 0; row < rows.count; ++row) {
+    Block block = at(row == 0 ? rows.m : f_.b.CreateAdd(rows.m, f_.integer(row)));
     if (row == 0 || is_indirect) {
       emit_indices(c_.a, block);
       addresses.push_back(address(f_, c_.a, block.axes, values_));
@@ -92,13 +156,13 @@ std::vector<Value *> ContractionLowering::addresses_of_a(int rows, Value *m, con
   return addresses;
 }
 
-void ContractionLowering::multiply_add(const Columns &columns, int rows, Value *m, const std::vector<Value *> &k,
-                                       Value *packed_row, const std::vector<Value *> &sums) {
-  ir::Elem elem = f_.form.buffers[c_.a.buffer].elem;
-  std::vector<Value *> b = columns_of_b(columns, k, packed_row), a = addresses_of_a(rows, m, k);
-  for (int row = 0; row < rows; ++row) {
+void ContractionLowering::multiply_add(const Columns &columns, const Rows &rows, const Point &point,
+                                       const std::vector<Value *> &sums) {
+  const ir::Elem elem = rows.copy ? c_.elem : f_.form.buffers[c_.a.buffer].elem;
+  std::vector<Value *> b = columns_of_b(columns, point), a = addresses_of_a(rows, point);
+  for (int row = 0; row < rows.count; ++row) {
     auto *element = f_.b.CreateAlignedLoad(memory_type(f_.context(), elem), a[row], llvm::Align(ir::bytes(elem)));
-    f_.mark(element, c_.a.buffer);
+    if (!rows.copy) f_.mark(element, c_.a.buffer);
     Value *x = emit_convert(f_.b, element, c_.elem);
     if (plan_.width > 1) x = f_.b.CreateVectorSplat(plan_.width, x);
     for (int v = 0; v < columns.vectors; ++v) {
@@ -108,25 +172,22 @@ void ContractionLowering::multiply_add(const Columns &columns, int rows, Value *
   }
 }
 
-void ContractionLowering::accumulate(const Columns &columns, int rows, Value *m, Value *row, Value *k_first, Value *k_end,
-                                     Value *is_first) {
+void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, const Chunk &chunk) {
   std::vector<Value *> sums;
   auto each = [&](auto &&body) {
-    for (int i = 0; i < rows; ++i)
+    for (int i = 0; i < rows.count; ++i)
       for (int v = 0; v < columns.vectors; ++v) body(i, v, i * columns.vectors + v);
   };
+  auto address = [&](int i, int v) { return sum_address(columns, f_.b.CreateAdd(rows.sum, f_.integer(i)), v); };
   llvm::Constant *zero = llvm::Constant::getNullValue(vector_);
   each([&](int i, int v, int) {
     sums.push_back(f_.local(vector_));
     Value *start = zero;
-    if (plan_.splits_k)
-      start = f_.b.CreateSelect(is_first, zero, f_.b.CreateLoad(vector_, sum_address(f_.b.CreateAdd(row, f_.integer(i)), v)));
+    if (plan_.splits_k) start = f_.b.CreateSelect(chunk.is_first, zero, f_.b.CreateLoad(vector_, address(i, v)));
     f_.b.CreateStore(start, sums.back());
   });
-  over_k(k_first, k_end, [&](const std::vector<Value *> &k, Value *number) { multiply_add(columns, rows, m, k, number, sums); });
-  each([&](int i, int v, int at) {
-    f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), sum_address(f_.b.CreateAdd(row, f_.integer(i)), v));
-  });
+  over_k(chunk, [&](const Point &point) { multiply_add(columns, rows, point, sums); });
+  each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), address(i, v)); });
 }
 
 } // namespace nnc::codegen

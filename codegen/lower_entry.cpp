@@ -12,10 +12,14 @@ using llvm::Value;
 
 void lower_kernel(llvm::Module &module, const Processor &target, const KernelForm &form) {
   KernelFunction f(module, target, form);
-  if (form.kernel.contraction)
+  if (!form.steps.empty())
+    lower_steps(f);
+  else if (form.kernel.contraction)
     lower_contraction(f);
   else if (form.kernel.ordering)
     lower_ordering(f);
+  else if (form.kernel.packing)
+    lower_packing(f);
   else
     lower_nest(f);
   f.finish();
@@ -33,7 +37,7 @@ private:
   llvm::BasicBlock *block() { return llvm::BasicBlock::Create(b_.getContext(), "", function_); }
   Value *field(size_t offset, llvm::Type *);
   Value *slot(size_t offset);
-  void barrier() { b_.CreateCall(team_.meet, {team_.handle}); }
+  void barrier();
   template <typename Body> void when(Value *condition, Body &&body) { emit_when(b_, condition, body); }
   void run(Value *turn, bool is_alone) { shares_.run(b_, places_, team_, turn, is_alone); }
   void steps_alone();
@@ -48,6 +52,7 @@ private:
   Places places_;
   Shares shares_;
   Shares::Team team_{};
+  TickCounter ticks_;
 };
 
 EntryFunction::EntryFunction(llvm::Module &module, const Processor &target, const Entry &entry,
@@ -71,6 +76,10 @@ Value *EntryFunction::is_stopped() {
   auto *stop = b_.CreateAlignedLoad(b_.getInt32Ty(), field(offsetof(nnc_call, stop), b_.getPtrTy()), llvm::Align(4), true);
   stop->setAtomic(llvm::AtomicOrdering::Monotonic);
   return b_.CreateICmpNE(stop, b_.getInt32(0));
+}
+
+void EntryFunction::barrier() {
+  when(b_.CreateICmpSGT(team_.threads, b_.getInt64(1)), [&] { b_.CreateCall(team_.meet, {team_.handle}); });
 }
 
 Value *EntryFunction::costs_are_finite(Value *turn) {
@@ -104,7 +113,7 @@ void EntryFunction::steps_alone() {
   b_.CreateStore(turn, slot(offsetof(nnc_call, done)));
 }
 
-/// The same for a team, with at least one step. Thread 0 looks at `stop` and tells the others in `done` before the barrier that ends a step:
+/// The same for a team, or with ticks counted. Thread 0 looks at `stop` and tells the others in `done` before the barrier that ends a step:
 /// the number of steps finished, its bits inverted to stop. It may go on and tell of the next step before the others have looked, but
 /// only if it did not stop.
 void EntryFunction::steps_together() {
@@ -123,6 +132,7 @@ void EntryFunction::steps_together() {
   Value *previous = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, b_.CreateSub(turn, b_.getInt64(1)), b_.getInt64(0));
   Value *is_finite = b_.CreateOr(b_.CreateICmpEQ(turn, b_.getInt64(0)), costs_are_finite(previous));
   Value *goes = b_.CreateAnd(b_.CreateAnd(is_finite, b_.CreateICmpSLT(turn, steps)), b_.CreateICmpNE(told, inverted));
+  ticks_.lap(b_, b_.getInt64(entry_.kernels.size()));
   b_.CreateCondBr(goes, body, after);
   b_.SetInsertPoint(body);
   run(turn, false);
@@ -149,8 +159,11 @@ void EntryFunction::emit() {
     places_.emit(b_, call_, team_.examples);
     shares_.emit(b_, places_, team_);
     if (!entry_.steps) return run(b_.getInt64(0), false);
-    when(together, [&] { steps_together(); });
-    when(b_.CreateNot(together), [&] { steps_alone(); });
+    Value *counts = ticks_.emit(b_, field(offsetof(nnc_call, ticks), b_.getPtrTy()), team_.thread, entry_.kernels.size());
+    team_.ticks = &ticks_;
+    Value *is_plain = b_.CreateNot(b_.CreateOr(together, counts));
+    when(is_plain, [&] { steps_alone(); });
+    when(b_.CreateNot(is_plain), [&] { steps_together(); });
   });
   b_.CreateRetVoid();
 }

@@ -17,8 +17,10 @@ llvm::Type *memory_type(llvm::LLVMContext &context, ir::Elem elem) {
 
 llvm::Type *vector_of(llvm::Type *type, int width) { return width == 1 ? type : llvm::FixedVectorType::get(type, width); }
 
-llvm::Function *kernel_function(llvm::Module &module, const KernelForm &form) {
-  std::string name = "nnc_" + form.kernel.name;
+std::string kernel_symbol(const KernelForm &form) { return "nnc_" + form.kernel.name; }
+
+llvm::Function *kernel_function(llvm::Module &module, const std::string &kernel) {
+  const std::string name = "nnc_" + kernel;
   if (llvm::Function *known = module.getFunction(name)) return known;
   llvm::LLVMContext &context = module.getContext();
   llvm::Type *i64 = llvm::Type::getInt64Ty(context), *pointer = llvm::PointerType::get(context, 0);
@@ -30,8 +32,8 @@ llvm::Function *kernel_function(llvm::Module &module, const KernelForm &form) {
 }
 
 KernelFunction::KernelFunction(llvm::Module &module, const Processor &processor, const KernelForm &f)
-    : form(f), kernel(f.kernel), target(processor), b(module.getContext()), function(kernel_function(module, f)),
-      first_(module.getContext()), bases_(f.buffers.size()), paths_(f.paths) {
+    : form(f), kernel(f.kernel), target(processor), b(module.getContext()), function(kernel_function(module, f.kernel.name)),
+      first_(module.getContext()), bases_(f.buffers.size()), numbers_(f.numbers) {
   function->addFnAttr("prefer-vector-width", std::to_string(processor.vector_bytes * 8));
   function->addFnAttr("target-cpu", processor.cpu);
   if (!processor.features.empty()) function->addFnAttr("target-features", processor.features);
@@ -85,10 +87,15 @@ Value *KernelFunction::base(BufferId id) {
   return value;
 }
 
-Value *KernelFunction::path(uint64_t number) {
-  Value *&value = paths_[number];
+Value *KernelFunction::number(uint64_t number) {
+  Value *&value = numbers_[number];
   if (!value) value = place(form.buffers.size() + number, b.getInt64Ty());
   return value;
+}
+
+Value *KernelFunction::given(uint64_t number, ir::Elem elem) {
+  Value *value = first_.CreateBitCast(this->number(number), b.getDoubleTy());
+  return elem == ir::Elem::f32 ? first_.CreateFPTrunc(value, b.getFloatTy()) : value;
 }
 
 Value *KernelFunction::call_value(ir::InputKind kind) {

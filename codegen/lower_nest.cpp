@@ -31,6 +31,7 @@ struct Shape {
 
 /// Few vectors for long code; none that would be empty.
 Shape lane_shape(const Kernel &kernel, const Processor &target, const Size &extent, double cost) {
+  if (draws(kernel)) return {kernel_lanes(kernel, target), 1};
   Shape s{kernel_lanes(kernel, target), cost <= 12 ? 4 : cost <= 40 ? 2 : 1};
   if (!extent.is_constant()) return s;
   int64_t n = std::max<int64_t>(extent.c[0], 1);
@@ -113,6 +114,8 @@ void Nest::outer_lanes(Block &block) {
   int64_t step = outer_.step();
   bool divides = extent.is_constant() && extent.c[0] % step == 0;
   Value *whole = to;
+  // Beside drawing masks cost nothing, and with them the code is the same for every extent.
+  if (draws(kernel_)) return run(from, to, 1, true);
   if (!divides) whole = f_.b.CreateAdd(from, f_.b.CreateAnd(f_.b.CreateSub(to, from), f_.integer(-step)));
   if (!extent.is_constant() || extent.c[0] >= step) run(from, whole, outer_.vectors, false);
   if (!divides) run(whole, to, 1, true);
@@ -206,7 +209,10 @@ void forget_shared_extent(Kernel &kernel, const Processor &target) {
   const Size old = extent;
   const Shape shape = outer_shape(kernel, target);
   int64_t step = axis + 1 == kernel.axes.size() ? shape.step() : 1;
-  if (!old.is_constant())
+  const bool is_any = draws(kernel) && kernel.axes.size() == 1 && kernel.lanes == Lanes::outer;
+  if (is_any)
+    extent = enough_to_share;
+  else if (!old.is_constant())
     extent = Size::power(1, 1);
   else if (old.c[0] >= std::max(step, enough_to_share)) // whole blocks and perhaps a rest
     extent = (enough_to_share + step - 1) / step * step + (old.c[0] % step != 0);

@@ -48,7 +48,7 @@ Places::Places(llvm::Module &module, const Entry &entry, const std::vector<Kerne
         moves_[loop].push_back({rows_.size(), elements * Size(ir::bytes(buffer.elem)), step_count_++});
       rows_.push_back({start_of(buffer), buffer.offset.c});
     }
-    for (uint64_t path : call.paths) rows_.push_back({0, {static_cast<int64_t>(path), 0, 0}});
+    for (uint64_t number : call.numbers) rows_.push_back({0, {static_cast<int64_t>(number), 0, 0}});
   }
 }
 
@@ -75,6 +75,7 @@ Value *Places::start(llvm::IRBuilder<> &b, Value *call, const Buffer &buffer) co
   case Space::costs: return field(offsetof(nnc_call, costs));
   case Space::reports: return field(offsetof(nnc_call, reports));
   case Space::constant: return constants_.at(buffer.number);
+  case Space::slab: break; // not of the call
   }
   throw ir::InternalError("a buffer in no space");
 }
@@ -89,7 +90,7 @@ void Places::emit(llvm::IRBuilder<> &b, Value *call, Value *examples) {
   for (const Buffer *buffer : starts_) starts.push_back(b.CreatePtrToInt(start(b, call, *buffer), i64));
   array_ = emit_local(b, i64, rows_.size());
   emit_steps(b, examples);
-  if (rows_.size() > longest_unrolled) return emit_from_table(b, starts, examples);
+  if (!entry_.steps || rows_.size() > longest_unrolled) return emit_from_table(b, starts, examples);
   for (size_t number = 0; number < rows_.size(); ++number) {
     const auto &[start, c] = rows_[number];
     Value *place = b.CreateAdd(starts[start], b.getInt64(c[0])), *power = examples;

@@ -48,7 +48,7 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
     const Sharing &sharing = calls[kernel].sharing;
     int64_t from = shared_from[kernel];
     least_ = std::min(least_, from);
-    functions_.push_back(kernel_function(module, forms[calls[kernel].form]));
+    functions_.push_back(kernel_function(module, forms[calls[kernel].form].kernel.name));
     kernel_ = functions_.back()->getFunctionType();
     std::vector<llvm::Constant *> row = {functions_.back()};
     const Size &size = sharing.extent;
@@ -56,7 +56,7 @@ Shares::Shares(llvm::Module &module, const Processor &target, const Entry &entry
                           begins_loop[kernel], loop_from[kernel], size.c[0], size.c[1], size.c[2], sharing.granule})
       row.push_back(llvm::ConstantInt::get(i64, static_cast<uint64_t>(value)));
     rows_.push_back(llvm::ConstantStruct::get(row_, row));
-    first_place += calls[kernel].buffers.size() + calls[kernel].paths.size();
+    first_place += calls[kernel].buffers.size() + calls[kernel].numbers.size();
   }
 }
 
@@ -113,7 +113,8 @@ void Shares::emit(llvm::IRBuilder<> &b, const Places &places_of, const Team &tea
   });
 }
 
-/// The steps of a small network are over in less than a microsecond: its calls stand one after the other, each of a function that is known.
+/// The steps of a small network are over in less than a microsecond: on one thread its calls stand one after the other, each of a function that
+/// is known. An entry without steps takes its kernels from the list always: it is called once for many, and its code is short.
 static constexpr size_t longest_unrolled = 32;
 
 void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, Value *turn, bool is_alone) const {
@@ -123,7 +124,10 @@ void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, V
   };
   auto meet = [&](Value *kernel, Field field) {
     if (is_alone) return;
-    emit_when(b, b.CreateICmpNE(get(kernel, field), b.getInt64(0)), [&] { b.CreateCall(team.meet, {team.handle}); });
+    emit_when(b, b.CreateICmpNE(get(kernel, field), b.getInt64(0)), [&] {
+      b.CreateCall(team.meet, {team.handle});
+      if (team.ticks) team.ticks->lap(b, b.getInt64(functions_.size()));
+    });
   };
   auto call = [&](Value *kernel, llvm::Function *known) {
     meet(kernel, meets);
@@ -131,9 +135,10 @@ void Shares::run(llvm::IRBuilder<> &b, const Places &places, const Team &team, V
     emit_when(b, b.CreateICmpSLT(from, to), [&] {
       b.CreateCall(kernel_, known ? known : get(kernel, code), {team.call, get(kernel, place), team.examples, turn, from, to});
     });
+    if (team.ticks && !is_alone) team.ticks->lap(b, kernel);
   };
   auto stretch = [&](int from, int to) {
-    if (to - from > static_cast<int>(longest_unrolled))
+    if (!is_alone || !entry_.steps || to - from > static_cast<int>(longest_unrolled))
       return emit_each(b, to - from, [&](Value *number) { call(b.CreateAdd(number, b.getInt64(from)), nullptr); });
     for (int kernel = from; kernel < to; ++kernel) call(b.getInt64(kernel), functions_[kernel]);
   };

@@ -4,6 +4,7 @@
 
 #include "codegen/kernel_form.h"
 #include "codegen/lower_places.h"
+#include "codegen/lower_ticks.h"
 
 #include <functional>
 
@@ -22,6 +23,7 @@ public:
     llvm::Value *thread, *threads; // i64
     llvm::Value *handle;           // nnc_call::team
     llvm::FunctionCallee meet;     // nnc_barrier
+    const TickCounter *ticks = nullptr;
   };
   /// Makes this thread's list.
   void emit(llvm::IRBuilder<> &, const Places &, const Team &);

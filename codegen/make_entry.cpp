@@ -1,8 +1,11 @@
 #include "codegen/make_entry.h"
 
 #include "codegen/body.h"
+#include "codegen/fit_contractions.h"
+#include "codegen/moved_stores.h"
 #include "codegen/plan.h"
 #include "codegen/schedule.h"
+#include "codegen/slabs.h"
 #include "ir/builder.h"
 #include "ir/window_sum.h"
 
@@ -99,8 +102,8 @@ class EntryBuilder {
 public:
   EntryBuilder(Entry &entry, const Layout &layout) : entry_(entry), layout_(layout) {}
 
-  std::vector<Unit> build(const ir::Function &function, const Memory &memory, const std::vector<BufferId> &outputs) {
-    std::vector<Unit> units;
+  std::vector<Task> build(const ir::Function &function, const Memory &memory, const std::vector<BufferId> &outputs) {
+    std::vector<Task> units;
     for (const Group &group : fuse(function, memory)) {
       if (group.kind == GroupKind::loop)
         add_loop(units, function, memory, group);
@@ -130,7 +133,7 @@ private:
   }
 
   /// A copy of what is carried at first, then the loop over the body's kernels.
-  void add_loop(std::vector<Unit> &units, const ir::Function &function, const Memory &memory, const Group &group) {
+  void add_loop(std::vector<Task> &units, const ir::Function &function, const Memory &memory, const Group &group) {
     const ir::Node &node = function[group.scan];
     const auto &scan = std::get<ir::ScanAttributes>(node.attributes);
     const int number = static_cast<int>(entry_.loops.size());
@@ -139,7 +142,7 @@ private:
     for (const Member &member : group.members)
       results[std::get<ir::PartAttributes>(function[member.node].attributes).number] = memory.view(member.node);
 
-    Unit loop{{}, number, {}, {}};
+    Task loop{{}, number, {}, {}};
     std::vector<BufferId> targets(results.size(), -1); // where the body's results go
     std::vector<bool> is_wanted;
     for (const auto &result : results) is_wanted.push_back(result.has_value());
@@ -195,6 +198,16 @@ private:
 
 } // namespace
 
+static const char *kind_of(const Kernel &kernel) {
+  bool rows = false;
+  for (const Stage &stage : kernel.stages) rows |= !stage.axes.empty();
+  return !kernel.steps.empty() ? "slabs"
+         : kernel.contraction  ? "contraction"
+         : kernel.ordering     ? "ordering"
+         : rows                ? "row"
+                               : "map";
+}
+
 Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOptions &options) {
   Entry entry;
   entry.name = graph.name;
@@ -209,17 +222,21 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
     entry.buffers.push_back(output_buffer(output, function.type(output.node), layout));
     outputs.push_back(static_cast<BufferId>(entry.buffers.size() - 1));
   }
-  std::vector<Unit> units = EntryBuilder(entry, layout).build(function, memory, outputs);
+  std::vector<Task> units = EntryBuilder(entry, layout).build(function, memory, outputs);
   drop_dead_stores(units, entry.buffers);
+  store_in_place_of_copies(units, entry.buffers);
+  form_slabs(units, entry, options.slabs);
+  fit_contractions(units, entry, processor(options.target));
   schedule(std::move(units), entry);
   plan_memory(entry);
   place_barriers(entry);
   for (size_t number = 0; number < entry.kernels.size(); ++number) {
     Kernel &kernel = entry.kernels[number];
-    bool rows = false;
-    for (const Stage &stage : kernel.stages) rows |= !stage.axes.empty();
-    const char *kind = kernel.contraction ? "contraction" : kernel.ordering ? "ordering" : rows ? "row" : "map";
-    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind);
+    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind_of(kernel));
+    size_t part_number = 0;
+    for (Step &step : kernel.steps)
+      for (Kernel &part : step.kernels)
+        part.name = fmt::format("{}_{}.{}_{}", entry.name, number, part_number++, kind_of(part)), part.barrier_before = false;
   }
   if (std::string wrong = verify(entry); !wrong.empty())
     throw ir::InternalError(fmt::format("kernels of `{}`: {}\n{}", entry.name, wrong, print(entry)));

@@ -2,6 +2,7 @@
 
 #include "codegen/cost.h"
 #include "codegen/expression.h"
+#include "codegen/storage_order.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,8 @@ bool is_view(const Node &node) { return std::holds_alternative<ir::View>(record(
 
 /// Costs below this are computed again rather than kept.
 constexpr int cheap = 8;
+/// Likewise of what many elements each would compute again.
+constexpr int cheap_once_for_many = 4;
 /// An expression longer than this is cut, so that no kernel grows without bound.
 constexpr int longest = 400;
 
@@ -96,9 +99,53 @@ std::vector<CarriedRows> carried_rows(const ir::ScanAttributes &scan, const std:
 Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry, const Surroundings *around)
     : function_(function), layout_(layout), around_(around), kept_(function.nodes.size(), false),
       buffer_(function.nodes.size(), -1), home_(function.nodes.size()), placed_in_(function.nodes.size(), ir::no_node) {
-  choose();
+  innermost_ = innermost_axes(function);
+  for (const ir::Output &output : function.outputs) innermost_[output.node] = -1;
+  for (NodeId id = 0; id < function.nodes.size(); ++id)
+    if (function[id].op == Op::part) innermost_[id] = -1; // a loop's rows
+  do {
+    kept_.assign(function.nodes.size(), false);
+    choose();
+  } while (has_lost_reshape());
   place_in_concatenations();
   make_buffers(entry);
+}
+
+/// Whether a reshape that is no affine map cannot be read in the memory of what it is a view of, since that is not row-major; then it will be.
+bool Memory::has_lost_reshape() {
+  bool lost = false;
+  for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+    const Node &node = function_[id];
+    if (node.op != Op::reshape || std::get<ir::View>(record(node.op).kernel).map(node, function_.type(node.operands[0])))
+      continue;
+    const std::optional<MemoryView> base = view(node.operands[0]);
+    if (!base || base->rows >= 0 || reshape_strides(function_.type(node.operands[0]).dims, base->strides, node.type.dims))
+      continue;
+    NodeId below = node.operands[0];
+    while (!kept_[below] && !function_[below].operands.empty()) below = function_[below].operands[0];
+    if (!kept_[below] || innermost_[below] < 0) continue;
+    innermost_[below] = -1;
+    lost = true;
+  }
+  return lost;
+}
+
+Size Memory::elements(NodeId id) const {
+  while (!kept_[id] && !function_[id].operands.empty()) id = function_[id].operands[0];
+  return element_count(function_.type(id).dims);
+}
+
+std::vector<Size> Memory::own_strides(NodeId id) const {
+  const ir::Shape &dims = function_.type(id).dims;
+  const int last = innermost_[id];
+  if (last < 0) return row_major_strides(dims);
+  ir::Shape order = dims; // with the innermost axis behind the others
+  order.erase(order.begin() + last);
+  order.push_back(dims[last]);
+  std::vector<Size> strides = row_major_strides(order);
+  strides.insert(strides.begin() + last, strides.back());
+  strides.pop_back();
+  return strides;
 }
 
 /// Marks what `id` is a view of, or `id` itself, as kept: afterwards view(id) exists and is not looked up by row.
@@ -144,8 +191,8 @@ void Memory::choose() {
         if (!view(id)) kept_[node.operands[0]] = true;
       }
     }
-    bool again = uses[id] > 1 || wanted_larger[id];
-    if (is_scalar(node) && ((again && sum >= cheap) || sum > longest)) kept_[id] = true;
+    const bool again = (uses[id] > 1 && sum >= cheap) || (wanted_larger[id] && sum >= cheap_once_for_many);
+    if (is_scalar(node) && (again || sum > longest)) kept_[id] = true;
     if (node.op == Op::gather && (sum >= cheap || uses[id] > 1)) kept_[id] = true;
     if (kept_[id]) cost[id] = 0;
   }
@@ -245,7 +292,7 @@ void Memory::make_buffers(Entry &entry) {
     const bool given = around_ && around_->homes.contains(id);
     const BufferId made =
         given ? around_->homes.at(id) : add({Space::arena, 0, 0, node.type.elem, elements, fmt::format("%{}", id)});
-    home_[id] = MemoryView{made, 0, row_major_strides(node.type.dims), -1};
+    home_[id] = MemoryView{made, 0, own_strides(id), -1};
   }
   for (NodeId id = static_cast<NodeId>(function_.nodes.size()); id-- > 0;) { // a concatenation within another after that
     const Node &node = function_[id];
@@ -264,7 +311,7 @@ void Memory::make_buffers(Entry &entry) {
 
 std::optional<MemoryView> Memory::view(NodeId id) const {
   const Node &node = function_[id];
-  if (kept_[id]) return home_[id] ? *home_[id] : MemoryView{-1, 0, row_major_strides(node.type.dims), -1};
+  if (kept_[id]) return home_[id] ? *home_[id] : MemoryView{-1, 0, own_strides(id), -1};
   if (node.op == Op::input) {
     const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
     MemoryView made{buffer_[id], 0, row_major_strides(node.type.dims), -1};

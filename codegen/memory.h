@@ -49,6 +49,8 @@ public:
   ir::NodeId placed_in(ir::NodeId id) const { return placed_in_[id]; }
   /// The buffer with the rows of what a scan carries, or -1.
   BufferId rows_of_carry(ir::NodeId scan, int carry) const;
+  /// How many elements the memory has that `id` is a view of.
+  Size elements(ir::NodeId id) const;
   BufferId row_table(int number) const { return row_tables_[number]; }
   BufferId settings() const { return settings_; }
   /// `id` as a view of memory where it is one: kept, a tensor, a data source, or transposes, slices, … of these.
@@ -56,7 +58,10 @@ public:
 
 private:
   void choose();
+  bool has_lost_reshape();
   void require(ir::NodeId);
+  /// The strides of a kept node in a buffer of its own.
+  std::vector<Size> own_strides(ir::NodeId) const;
   void place_in_concatenations();
   void make_buffers(Entry &);
   void make_carried_rows(Entry &, ir::NodeId scan);
@@ -69,6 +74,7 @@ private:
   std::vector<std::optional<MemoryView>> home_; // of a kept node
   std::vector<ir::NodeId> placed_in_;
   std::map<std::pair<ir::NodeId, int>, BufferId> carried_rows_; // by scan and carry
+  std::vector<int> innermost_; // the axis of each node that is innermost in its buffer; -1: row-major
   std::vector<BufferId> row_tables_;
   BufferId settings_ = -1;
 };

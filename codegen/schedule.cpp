@@ -16,8 +16,14 @@ static BufferId root_of(const std::vector<Buffer> &buffers, BufferId id) {
 namespace {
 
 /// The memory that a kernel reads and writes, each buffer given as `root` of it.
-template <typename Root> Traffic traffic_of(const Kernel &kernel, Root &&root) {
+template <typename Root> Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers, Root &&root) {
   Traffic traffic;
+  for (const Step &step : kernel.steps)
+    for (const Kernel &part : step.kernels) {
+      Traffic some = traffic_of(part, buffers, root);
+      traffic.reads.merge(some.reads);
+      traffic.writes.merge(some.writes);
+    }
   for (const Stage &stage : kernel.stages)
     for (ValueId id : stage.code) {
       const Instruction &value = kernel.values[id];
@@ -29,27 +35,32 @@ template <typename Root> Traffic traffic_of(const Kernel &kernel, Root &&root) {
     traffic.reads.insert(root(kernel.ordering->keys.buffer));
     traffic.writes.insert(root(kernel.ordering->result.buffer));
   }
+  if (kernel.packing) {
+    traffic.reads.insert(root(kernel.packing->from.buffer));
+    traffic.writes.insert(root(kernel.packing->to));
+  }
+  auto is_private = [&](BufferId id) { return buffers[id].space == Space::slab; };
+  std::erase_if(traffic.reads, is_private);
+  std::erase_if(traffic.writes, is_private);
   return traffic;
 }
 
 } // namespace
 
 Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
-  return traffic_of(kernel, [&](BufferId id) { return root_of(buffers, id); });
+  return traffic_of(kernel, buffers, [&](BufferId id) { return root_of(buffers, id); });
 }
 
-namespace {
+Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) { return traffic_of(unit, -1, buffers); }
 
-/// Traffic in terms of what does not move within a turn of `loop` (-1: at all). Different rows of one buffer that it moves are different things: what
-/// is carried in rows is read from one and written to the next.
-Traffic traffic_of(const Unit &unit, int loop, const std::vector<Buffer> &buffers) {
+Traffic traffic_of(const Task &unit, int loop, const std::vector<Buffer> &buffers) {
   auto still = [&](BufferId id) {
     while (!buffers[id].moves.empty() && buffers[id].moves.back().first > loop) id = buffers[id].within;
     return id;
   };
-  if (unit.loop < 0) return traffic_of(unit.kernel, still);
+  if (unit.loop < 0) return traffic_of(unit.kernel, buffers, still);
   Traffic traffic;
-  for (const Unit &inner : unit.body) {
+  for (const Task &inner : unit.body) {
     Traffic some = traffic_of(inner, loop, buffers);
     traffic.reads.merge(some.reads);
     traffic.writes.merge(some.writes);
@@ -57,19 +68,23 @@ Traffic traffic_of(const Unit &unit, int loop, const std::vector<Buffer> &buffer
   return traffic;
 }
 
-void for_each_kernel(std::vector<Unit> &units, const std::function<void(Kernel &)> &visit) {
-  for (Unit &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
+namespace {
+
+void for_each_kernel(std::vector<Task> &units, const std::function<void(Kernel &)> &visit) {
+  for (Task &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
 }
 
 /// Kernels without code, and loops without kernels, go.
-void drop_empty(std::vector<Unit> &units) {
-  for (Unit &unit : units) drop_empty(unit.body);
-  std::erase_if(units, [](const Unit &unit) {
-    return unit.loop < 0 ? unit.kernel.stages.empty() && !unit.kernel.ordering : unit.body.empty();
+void drop_empty(std::vector<Task> &units) {
+  for (Task &unit : units) drop_empty(unit.body);
+  std::erase_if(units, [](const Task &unit) {
+    return unit.loop < 0
+               ? unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering && !unit.kernel.packing
+               : unit.body.empty();
   });
 }
 
-size_t count_values(std::vector<Unit> &units) {
+size_t count_values(std::vector<Task> &units) {
   size_t count = 0;
   for_each_kernel(units, [&](Kernel &kernel) {
     for (const Stage &stage : kernel.stages) count += stage.code.size();
@@ -179,7 +194,7 @@ Kernel copy_kernel(BufferId from, BufferId to, const std::vector<Buffer> &buffer
 
 } // namespace
 
-void drop_dead_stores(std::vector<Unit> &units, const std::vector<Buffer> &buffers) {
+void drop_dead_stores(std::vector<Task> &units, const std::vector<Buffer> &buffers) {
   for (size_t count = count_values(units) + 1; count != count_values(units);) {
     std::set<BufferId> loaded;
     for_each_kernel(units, [&](Kernel &kernel) { loaded.merge(traffic_of(kernel, buffers).reads); });
@@ -192,17 +207,21 @@ void drop_dead_stores(std::vector<Unit> &units, const std::vector<Buffer> &buffe
 namespace {
 
 /// The units within a loop (-1: of the entry) in order. `carried`: by it.
-std::vector<Unit> ordered(std::vector<Unit> units, int loop, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
-  for (Unit &unit : units)
+std::vector<Task> ordered(std::vector<Task> units, int loop, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
+  for (Task &unit : units)
     if (unit.loop >= 0) unit.body = ordered(std::move(unit.body), unit.loop, unit.carried, buffers);
   std::vector<Traffic> traffic;
-  for (const Unit &unit : units) traffic.push_back(traffic_of(unit, loop, buffers));
+  for (const Task &unit : units) traffic.push_back(traffic_of(unit, loop, buffers));
   const size_t count = units.size();
   Order order(count);
   auto is_kept = [&](BufferId id) { return buffers[id].space == Space::state || carried.contains(id); };
   std::map<BufferId, std::vector<int>> writers;
   for (size_t unit = 0; unit < count; ++unit)
-    for (BufferId buffer : traffic[unit].writes) writers[buffer].push_back(static_cast<int>(unit));
+    for (BufferId buffer : traffic[unit].writes) {
+      // Writers of one buffer (zeros, then what is added) keep the order in which they were made.
+      for (int earlier : writers[buffer]) order.add(earlier, static_cast<int>(unit));
+      writers[buffer].push_back(static_cast<int>(unit));
+    }
   for (size_t unit = 0; unit < count; ++unit)
     for (BufferId buffer : traffic[unit].reads) {
       if (buffers[buffer].space != Space::arena || is_kept(buffer)) continue;
@@ -210,11 +229,6 @@ std::vector<Unit> ordered(std::vector<Unit> units, int loop, const std::set<Buff
       for (int writer : writers[buffer])
         if (!writes_too) order.add(writer, static_cast<int>(unit));
     }
-  // Writers of one buffer (zeros, then what is added) keep the order in which they were made; those of parts of a concatenation may need another.
-  for (const auto &[buffer, units_of] : writers)
-    for (size_t later = 1; later < units_of.size(); ++later)
-      for (size_t earlier = 0; earlier < later; ++earlier)
-        if (!order.depends(units_of[earlier], units_of[later])) order.add(units_of[earlier], units_of[later]);
 
   // What is one thing to its readers: a tensor, wherever a buffer of it is, or what is carried.
   auto thing = [&](BufferId id) {
@@ -227,7 +241,7 @@ std::vector<Unit> ordered(std::vector<Unit> units, int loop, const std::set<Buff
     for (BufferId buffer : traffic[unit].reads)
       if (is_kept(buffer)) readers_of[thing(buffer)].push_back(static_cast<int>(unit));
 
-  std::vector<Unit> copies;
+  std::vector<Task> copies;
   for (size_t unit = 0; unit < count; ++unit)
     for (BufferId buffer : std::vector<BufferId>(traffic[unit].writes.begin(), traffic[unit].writes.end())) {
       if (!is_kept(buffer)) continue;
@@ -254,14 +268,14 @@ std::vector<Unit> ordered(std::vector<Unit> units, int loop, const std::set<Buff
       copies.push_back({copy_kernel(made, buffer, buffers, units[unit].kernel.place), -1, {}, {}});
     }
 
-  std::vector<Unit> sorted;
+  std::vector<Task> sorted;
   for (int unit : order.sorted()) sorted.push_back(std::move(units[unit]));
   std::move(copies.begin(), copies.end(), std::back_inserter(sorted));
   return sorted;
 }
 
-void flatten(std::vector<Unit> units, Entry &entry) {
-  for (Unit &unit : units) {
+void flatten(std::vector<Task> units, Entry &entry) {
+  for (Task &unit : units) {
     if (unit.loop < 0) {
       entry.kernels.push_back(std::move(unit.kernel));
       continue;
@@ -274,7 +288,7 @@ void flatten(std::vector<Unit> units, Entry &entry) {
 
 } // namespace
 
-void schedule(std::vector<Unit> units, Entry &entry) { flatten(ordered(std::move(units), -1, {}, entry.buffers), entry); }
+void schedule(std::vector<Task> units, Entry &entry) { flatten(ordered(std::move(units), -1, {}, entry.buffers), entry); }
 
 namespace {
 
@@ -313,7 +327,7 @@ void place_barriers(Entry &entry) {
   for (const TurnLoop &loop : entry.loops) begins.insert(loop.first);
   for (int number = 0; number < static_cast<int>(entry.kernels.size()); ++number) {
     Kernel &kernel = entry.kernels[number];
-    Traffic traffic = traffic_of(kernel, [](BufferId id) { return id; });
+    Traffic traffic = traffic_of(kernel, entry.buffers, [](BufferId id) { return id; });
     kernel.barrier_before =
         begins.contains(number) || meet(traffic.reads, writes) || meet(traffic.writes, writes) || meet(traffic.writes, reads);
     if (kernel.barrier_before) reads.clear(), writes.clear();

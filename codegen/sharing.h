@@ -21,5 +21,6 @@ void forget_shared_extent(Kernel &, const Processor &);
 
 Sharing contraction_sharing(const Kernel &, const Processor &);
 Sharing ordering_sharing(const Kernel &);
+Sharing packing_sharing(const Kernel &);
 
 } // namespace nnc::codegen

@@ -63,7 +63,9 @@ llvm::Value *emit_exp_of_sum(const MathEmitter &m, Value high, Value low) {
   Value r = m.fma(n, -m.ln2().low, m.fma(n, -m.ln2().high, x));
   if (low) r = m.add(r, low);
   Value tail = m.fma(m.mul(r, r), m.polynomial(r, recipe.quotient), r);
-  return scale(m, m.add(tail, m.number(1)), shifted);
+  // What is below the smallest is 0 before it is scaled: a product that is no normal number takes a hundred cycles, and masks are full of e^-inf.
+  Value power = m.select(m.b.CreateFCmpOLT(high, m.number(recipe.smallest)), m.number(0), m.add(tail, m.number(1)));
+  return scale(m, power, shifted);
 }
 
 llvm::Value *emit_exp(const MathEmitter &m, Value x) { return emit_exp_of_sum(m, x, nullptr); }

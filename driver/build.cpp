@@ -35,7 +35,8 @@ int build_program_file(const CompileOptions &options, const std::string &output)
   Compilation compilation(options);
   std::optional<Kernels> kernels = compile_file(compilation);
   if (!kernels) return 1;
-  std::vector<std::string> objects = codegen::compile_objects(kernels->unit, {options.cpu});
+  std::vector<std::string> objects = codegen::compile_objects(kernels->unit, compilation.target());
+  Stopwatch watch(compilation.timed(), "link");
   std::string wrong = codegen::link_program(objects, runtime_object(), output);
   if (!wrong.empty()) throw CommandError(1, fmt::format("cannot write {}: {}", output, wrong));
   return 0;
@@ -45,7 +46,8 @@ int run_model(const CompileOptions &options, const std::vector<std::string> &arg
   Compilation compilation(options);
   std::optional<Kernels> kernels = compile_file(compilation);
   if (!kernels) return 1;
-  codegen::Loaded loaded(kernels->unit, {options.cpu});
+  codegen::Loaded loaded(kernels->unit, compilation.target());
+  std::optional<Stopwatch> watch(std::in_place, compilation.timed(), "load");
   auto entry = [&](const char *name) { return reinterpret_cast<nnc_entry>(loaded.entry(name)); };
   nnc_module module{kernels->unit.description.c_str(),
                     entry("init"),
@@ -54,6 +56,8 @@ int run_model(const CompileOptions &options, const std::vector<std::string> &arg
                     entry("predict"),
                     entry("check"),
                     entry("report")};
+  watch.reset();
+  compilation.tell_times();
   return runtime::run_program(module, arguments);
 }
 

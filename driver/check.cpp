@@ -1,7 +1,9 @@
 // `nnc check MODEL.nn`: names, types and shapes; then what training will need.
 
+#include "codegen/work.h"
 #include "driver/commands.h"
 #include "driver/entries.h"
+#include "runtime/memory_plan.h"
 
 #include <fmt/format.h>
 
@@ -24,38 +26,6 @@ int64_t elements(const ir::Type &type) {
   return count;
 }
 
-int64_t points(const std::vector<codegen::Size> &axes, int64_t batch) {
-  int64_t count = 1;
-  for (const codegen::Size &axis : axes) count *= axis.at(batch);
-  return count;
-}
-
-/// Arithmetic operations of a kernel on a mini-batch: two for each term of a product, one for each scalar operation and reduced term.
-int64_t operations(const codegen::Kernel &kernel, int64_t batch) {
-  int64_t count = 0;
-  if (kernel.contraction) {
-    const codegen::Contraction &contraction = *kernel.contraction;
-    count += 2 * contraction.m.at(batch) * contraction.n.at(batch) * points(contraction.k, batch);
-  }
-  for (const codegen::Stage &stage : kernel.stages)
-    for (codegen::ValueId id : stage.code) {
-      codegen::Code code = kernel.values[id].code;
-      bool arithmetic = code == codegen::Code::scalar || code == codegen::Code::reduce || code == codegen::Code::argreduce ||
-                        code == codegen::Code::store_add;
-      if (arithmetic)
-        count += points(stage.axes, batch) * static_cast<int64_t>(std::max<size_t>(1, kernel.values[id].operands.size() - 1));
-    }
-  return count * points(kernel.axes, batch);
-}
-
-/// How often a kernel runs in a step: the product of the turns of the loops around it.
-double turns(const codegen::Entry &entry, int kernel) {
-  double product = 1;
-  for (const codegen::TurnLoop &loop : entry.loops)
-    if (loop.first <= kernel && kernel < loop.last) product *= static_cast<double>(loop.turns);
-  return product;
-}
-
 /// Line by line what lives in memory, largest first kinds apart.
 void print_memory(const frontend::Program &program, const Kernels &kernels) {
   int64_t bytes[3] = {}, counts[3] = {};
@@ -68,10 +38,18 @@ void print_memory(const frontend::Program &program, const Kernels &kernels) {
   for (int kind = 0; kind < 3; ++kind)
     if (counts[kind] > 0) fmt::print("  {:<18}{:>14} bytes\n", names[kind], grouped(bytes[kind]));
   for (const codegen::Entry &entry : kernels.unit.entries) {
-    if (entry.name != "train") continue;
-    fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch", grouped(entry.arena_bytes.at(program.batch)),
-               program.batch, codegen::to_string(entry.arena_bytes));
+    if (entry.name == "train")
+      fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch", grouped(entry.arena_bytes.at(program.batch)),
+                 program.batch, codegen::to_string(entry.arena_bytes));
+    if (entry.name == "evaluate" || entry.name == "predict")
+      fmt::print("    to {:<13}{:>14} bytes ({})\n", entry.name, grouped(entry.arena_bytes.at(program.batch)),
+                 codegen::to_string(entry.arena_bytes));
   }
+  const runtime::MemoryPlan plan = runtime::memory_plan(kernels.description);
+  fmt::print("  {:<18}{:>14} bytes as it is stored\n", "data", grouped(plan.data));
+  fmt::print("  {:<18}{:>14} bytes\n", "row numbers", grouped(plan.row_numbers));
+  fmt::print("  {:<18}{:>14} bytes\n", "program", grouped(plan.program + plan.results));
+  fmt::print("  {:<18}{:>14} bytes while it trains\n", "total", grouped(plan.total()));
 }
 
 } // namespace
@@ -99,7 +77,8 @@ int check_model(const CompileOptions &options) {
     if (entry.name == "train") {
       count = entry.kernels.size();
       for (size_t kernel = 0; kernel < count; ++kernel)
-        work += static_cast<double>(operations(entry.kernels[kernel], program->batch)) * turns(entry, static_cast<int>(kernel));
+        work += codegen::value_at(codegen::work_of(entry.kernels[kernel], entry.buffers).operations, program->batch) *
+                codegen::turns_of(entry, static_cast<int>(kernel));
     }
   fmt::print("{}: no errors\n", options.file);
   fmt::print("  {:<18}{:>14}\n", "parameters", grouped(parameters));

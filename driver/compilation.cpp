@@ -1,9 +1,11 @@
 #include "driver/compilation.h"
 
+#include "codegen/object_cache.h"
 #include "driver/data_files.h"
 #include "frontend/prelude.h"
 #include "frontend/program_build.h"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
@@ -26,6 +28,13 @@ std::optional<std::string> read_file(const std::string &path) {
 }
 
 Compilation::Compilation(const CompileOptions &given) : options(given) {
+  if (options.time_passes)
+    timed_ = [this](const std::string &what, double seconds) {
+      auto known = std::find_if(times_.begin(), times_.end(), [&](const auto &time) { return time.first == what; });
+      if (known == times_.end()) known = times_.insert(known, {what, 0});
+      known->second += seconds;
+    };
+  Stopwatch watch(timed_, "parse");
   if (options.real == "bf16") throw CommandError(2, "--real=bf16 is not supported yet");
   std::optional<std::string> text = read_file(options.file);
   if (!text) {
@@ -50,7 +59,21 @@ Compilation::Compilation(const CompileOptions &given) : options(given) {
   file = elaborator->load(options.file, std::move(*text));
 }
 
+codegen::Target Compilation::target() const {
+  codegen::Target target;
+  target.cpu = options.cpu;
+  if (!options.no_cache) target.cache = codegen::user_cache();
+  target.timed = timed_;
+  return target;
+}
+
+void Compilation::tell_times() const {
+  for (const auto &[what, seconds] : times_) fmt::print(stderr, "{:>10.3f} ms  {}\n", 1e3 * seconds, what);
+  times_.clear();
+}
+
 std::optional<frontend::Program> Compilation::program() {
+  Stopwatch watch(timed_, "elaborate");
   std::optional<frontend::Program> made = frontend::build_program(*elaborator, *file, options.train);
   elaborator->finish(*file);
   return diagnostics.error_count() ? std::nullopt : std::move(made);

@@ -1,6 +1,7 @@
 #pragma once
 // One compile of a file: the front of every command. What it finds wrong is in `diagnostics`.
 
+#include "codegen/compile.h"
 #include "frontend/elaborator.h"
 #include "frontend/program.h"
 
@@ -22,6 +23,7 @@ struct CompileOptions {
   std::string data_root; // "": anywhere
   std::string print_after;
   bool time_passes = false;
+  bool no_cache = false;
   std::string color = "auto";
   std::string error_format = "text";
 };
@@ -36,12 +38,20 @@ class Compilation {
 public:
   /// Reads and parses the file and what it imports, in front of the prelude. Throws CommandError where the file cannot be read.
   explicit Compilation(const CompileOptions &);
+  ~Compilation() { tell_times(); }
 
   /// Elaborates its `train` block (all of the file where `whole`); nothing where there are errors.
   std::optional<frontend::Program> program();
 
   /// Writes what was found to standard error, and gives the number of errors.
   size_t report() const;
+
+  /// Of the options; it lives no longer than this.
+  codegen::Target target() const;
+  /// Takes times where the options ask for it.
+  const Timed &timed() const { return timed_; }
+  /// Writes the times taken so far to standard error, unless it has.
+  void tell_times() const;
 
   const CompileOptions options;
   SourceMap sources;
@@ -50,6 +60,10 @@ public:
   const frontend::FileScope *file = nullptr;
   std::string directory; // of the file, absolute
   std::string name;      // of the file, without directory and ending
+
+private:
+  Timed timed_;
+  mutable std::vector<std::pair<std::string, double>> times_; // in the order of their first end
 };
 
 /// The whole of a file; nothing where it cannot be read.

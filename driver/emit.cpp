@@ -37,7 +37,7 @@ std::vector<ir::Function> batched_graphs(const frontend::Program &program) {
 }
 
 std::string compiled(const Compilation &compilation, const frontend::Program &program, codegen::Output output) {
-  return codegen::compile(compile_program(compilation, program).unit, {compilation.options.cpu}, output);
+  return codegen::compile(compile_program(compilation, program).unit, compilation.target(), output);
 }
 
 /// A stage that needs the elaborated program.

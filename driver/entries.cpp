@@ -1,6 +1,7 @@
 #include "driver/entries.h"
 
 #include "codegen/make_entry.h"
+#include "codegen/work.h"
 #include "driver/data_files.h"
 #include "ir/text.h"
 #include "passes/pass.h"
@@ -94,6 +95,21 @@ runtime::Description describe(const Compilation &compilation, const frontend::Pr
   return made;
 }
 
+std::vector<runtime::KernelAbout> about_kernels(const Compilation &compilation, const codegen::Entry &entry) {
+  std::vector<runtime::KernelAbout> made;
+  for (const codegen::Kernel &kernel : entry.kernels) {
+    const codegen::Work work = codegen::work_of(kernel, entry.buffers);
+    const double turns = codegen::turns_of(entry, static_cast<int>(made.size()));
+    made.push_back({kernel.name, compilation.sources.describe(kernel.place), {}, turns, work.operations, work.bytes});
+    for (const codegen::Instruction &i : kernel.values) {
+      if (i.code != codegen::Code::store) continue;
+      const codegen::Buffer &buffer = codegen::memory_of(entry.buffers, i.access.buffer);
+      if (buffer.space == codegen::Space::state) made.back().makes.push_back(buffer.label);
+    }
+  }
+  return made;
+}
+
 } // namespace
 
 std::vector<ir::Function> make_graphs(const frontend::Program &program) {
@@ -116,10 +132,7 @@ std::vector<ir::Function> optimize_graphs(std::vector<ir::Function> graphs, cons
   run.printed = [&](const passes::Pass &, const ir::Function &function) {
     fmt::print("{}", ir::print(function, &compilation.sources));
   };
-  if (compilation.options.time_passes)
-    run.timed = [](const passes::Pass &pass, double seconds) {
-      fmt::print(stderr, "{:>10.3f} ms  {}\n", 1e3 * seconds, pass.name);
-    };
+  if (compilation.timed()) run.timed = [&](const passes::Pass &pass, double seconds) { compilation.timed()(pass.name, seconds); };
   for (ir::Function &graph : graphs) graph = passes::optimize(std::move(graph), run);
   return graphs;
 }
@@ -138,6 +151,7 @@ codegen::Layout make_layout(const frontend::Program &program) {
 
 Kernels make_kernels(const Compilation &compilation, const frontend::Program &program,
                      const std::vector<ir::Function> &optimized) {
+  Stopwatch watch(compilation.timed(), "kernels");
   codegen::Layout layout = make_layout(program);
   Kernels made;
   made.description = describe(compilation, program, layout);
@@ -147,7 +161,8 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
         codegen::make_entry(graph, layout,
                             {.steps = graph.name == "train",
                              .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
-                             .reports = costs ? static_cast<int>(program.report_names.size()) + program.sums : 0});
+                             .reports = costs ? static_cast<int>(program.report_names.size()) + program.sums : 0,
+                             .target = compilation.target()});
     runtime::Bytes &bytes = graph.name == "init"       ? made.description.init_arena
                             : graph.name == "train"    ? made.description.train_arena
                             : graph.name == "evaluate" ? made.description.evaluate_arena
@@ -155,6 +170,7 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
+    if (entry.steps) made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
     made.unit.entries.push_back(std::move(entry));
   }
   made.unit.description = runtime::to_json(made.description);
@@ -162,7 +178,12 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
 }
 
 Kernels compile_program(const Compilation &compilation, const frontend::Program &program) {
-  return make_kernels(compilation, program, optimize_graphs(make_graphs(program), compilation));
+  std::vector<ir::Function> graphs;
+  {
+    Stopwatch watch(compilation.timed(), "differentiate");
+    graphs = make_graphs(program);
+  }
+  return make_kernels(compilation, program, optimize_graphs(std::move(graphs), compilation));
 }
 
 } // namespace nnc::driver

@@ -45,6 +45,7 @@ void add_compile_options(CLI::App &app, CompileOptions &options) {
       ->check(CLI::IsMember(passes))
       ->type_name("PASS");
   app.add_flag("--time-passes", options.time_passes, "write the time of each pass to standard error");
+  app.add_flag("--no-cache", options.no_cache, "neither take machine code from the user's cache nor keep it there");
   app.add_option("--color", options.color, "colors in messages")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->type_name("auto|always|never");

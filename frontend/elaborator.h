@@ -371,7 +371,9 @@ private:
   Value close_lifted(Frame &inner, const Value &result, const std::vector<Dim> &axes, const std::vector<LiftArgument> &arguments,
                      Span, const Context &parent);
   void abandon(Frame &inner);
-  bool lifted_size_ok(const ir::Function &, const std::vector<Dim> &axes, Span, const Context &);
+  /// No tensor of the function lifted along `axes` is too large; `argument_of` gives each input's argument, null where it has none.
+  bool lifted_size_ok(const ir::Function &, const std::vector<const LiftArgument *> &argument_of, const std::vector<Dim> &axes,
+                      Span, const Context &);
 
   // Calls (elaborate_call.cpp, elaborate_dimensions.cpp).
   struct FormalLeaf;

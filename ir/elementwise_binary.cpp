@@ -73,11 +73,12 @@ std::vector<NodeId> to_winner(const AdjointContext &c, NodeId second_wins) {
   return {c.wanted[0] ? b.select(second_wins, zero(c), c.gradient) : no_node,
           c.wanted[1] ? b.select(second_wins, c.gradient, zero(c)) : no_node};
 }
+/// a < b where a < max(a, b), NaN too; so the gradient of max(0, x) asks for the result, which what comes behind needs anyway, and x is not kept.
 std::vector<NodeId> max_adjoint(const AdjointContext &c) {
-  return to_winner(c, c.builder.binary(Op::less, c.operand(0), c.operand(1)));
+  return to_winner(c, c.builder.binary(Op::less, c.operand(0), c.node));
 }
 std::vector<NodeId> min_adjoint(const AdjointContext &c) {
-  return to_winner(c, c.builder.binary(Op::less, c.operand(1), c.operand(0)));
+  return to_winner(c, c.builder.binary(Op::less, c.node, c.operand(0)));
 }
 
 constexpr NotDifferentiable comparison{"a comparison is constant wherever it is continuous"};

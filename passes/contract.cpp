@@ -8,6 +8,7 @@
 #include "ir/family.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace nnc::passes {
 
@@ -25,6 +26,7 @@ struct Factor {
   NodeId node;
   Axes axes;
   Role role;
+  bool divides = false; // the product has 1/node
 };
 
 bool holds(const Axes &axes, int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
@@ -49,7 +51,7 @@ Factor stripped(const Function &f, Factor factor) {
   while (f[factor.node].op == Op::broadcast) {
     Axes axes;
     for (int64_t axis : attributes<AxesAttributes>(f, factor.node).axes) axes.push_back(factor.axes[axis]);
-    factor = {f[factor.node].operands[0], std::move(axes), factor.role};
+    factor = {f[factor.node].operands[0], std::move(axes), factor.role, factor.divides};
   }
   if (splat(f, factor.node)) factor.axes.clear();
   return factor;
@@ -57,22 +59,37 @@ Factor stripped(const Function &f, Factor factor) {
 
 bool is_product(const Function &f, NodeId id) { return f[id].op == Op::mul || f[id].op == Op::zmul; }
 
-/// The two factors of a product.
+/// The two factors of a product or quotient.
 std::pair<Factor, Factor> split(const Function &f, const Factor &product) {
-  bool zmul = f[product.node].op == Op::zmul && product.role == Role::plain;
+  bool zmul = f[product.node].op == Op::zmul && product.role == Role::plain, div = f[product.node].op == Op::div;
   auto side = [&](size_t i, Role role) {
-    return stripped(f, {f[product.node].operands[i], product.axes, zmul ? role : product.role});
+    return stripped(f, {f[product.node].operands[i], product.axes, zmul ? role : product.role, div && i == 1});
   };
   return {side(0, Role::gradient), side(1, Role::derivative)};
+}
+
+/// Whether the product's factors are divided by something of fewer axes, which may be done to less: behind the sum, or to the smaller factor.
+/// A sum of what was not divided yet may be too large for a float, so the divisor is a moderate constant or what is divided is at most 1.
+bool is_late_quotient(const Function &f, const Factor &factor) {
+  if (f[factor.node].op != Op::div || factor.divides) return false;
+  auto [numerator, divisor] = split(f, factor);
+  if (auto value = splat(f, divisor.node)) return std::fabs(*value) < 0x1p16 && std::fabs(*value) > 0x1p-16;
+  return divisor.axes.size() < factor.axes.size() && at_most_one(f, f[factor.node].operands[0]);
 }
 
 /// The sum of a product over `reduced`, under way to a dot.
 class Contraction {
 public:
   Contraction(Builder &b, NodeId product, Axes reduced)
-      : b(b), dims(b.type(product).dims), reduced(std::move(reduced)), elem(b.type(product).elem) {
-    auto [left, right] = split(b.function(), {product, all_axes(static_cast<int>(dims.size())), Role::plain});
-    factors = {left, right};
+      : b(b), dims(b.type(product).dims), reduced(std::move(reduced)), elem(b.type(product).elem),
+        factors{{product, all_axes(static_cast<int>(dims.size())), Role::plain}} {
+    if (is_product(b.function(), product)) expand(factors.begin());
+    for (int expansions = 0; expansions < 8; ++expansions) {
+      auto late =
+          std::find_if(factors.begin(), factors.end(), [&](const Factor &f) { return is_late_quotient(b.function(), f); });
+      if (late == factors.end()) break;
+      expand(late);
+    }
   }
 
   /// The dot, or no_node. A product among the factors is taken apart only where that may help.
@@ -80,17 +97,32 @@ public:
     for (int expansions = 0; expansions < 8; ++expansions) {
       if (group()) return finish();
       if (groups.size() + outside.size() < 2) return no_node; // all alike: a plain sum, which fuses with what it sums
-      auto product =
-          std::find_if(factors.begin(), factors.end(), [&](const Factor &f) { return is_product(b.function(), f.node); });
-      if (product == factors.end()) return no_node;
-      auto [left, right] = split(b.function(), *product);
-      *product = left;
-      factors.insert(product + 1, right);
+      auto product = std::find_if(factors.begin(), factors.end(),
+                                  [&](const Factor &f) { return is_product(b.function(), f.node) && !f.divides; });
+      if (product == factors.end()) return divided();
+      expand(product);
     }
     return no_node;
   }
 
 private:
+  using Place = std::vector<Factor>::iterator;
+  void expand(Place product) {
+    auto [left, right] = split(b.function(), *product);
+    *product = left;
+    factors.insert(product + 1, right);
+  }
+
+  /// A sum of factors that are all alike, divided once.
+  NodeId divided() {
+    bool divides = std::any_of(outside.begin(), outside.end(), [](const Factor &factor) { return factor.divides; });
+    if (!divides || groups.size() != 1) return no_node;
+    const Axes &axes = groups[0][0].axes;
+    if (axes.size() != dims.size()) return no_node;
+    NodeId sum = b.reduce(ReduceKind::add, product_of(groups[0]), reduced);
+    return scaled({sum, other_axes(reduced, static_cast<int>(dims.size())), Role::plain});
+  }
+
   Builder &b;
   Shape dims; // of the product
   Axes reduced;
@@ -120,16 +152,27 @@ private:
     return within(reduced, left) && within(reduced, right) && worthwhile(left, right);
   }
 
-  /// Puts one group into one that has all its axes and more.
+  /// Puts one group into the smallest that has all its axes and more.
   bool merge_smaller() {
-    for (size_t i = 0; i < groups.size(); ++i)
-      for (size_t k = 0; k < groups.size(); ++k) {
-        if (i == k || !within(groups[i][0].axes, groups[k][0].axes)) continue;
-        groups[k].insert(groups[k].end(), groups[i].begin(), groups[i].end());
-        groups.erase(groups.begin() + i);
-        return true;
-      }
+    for (size_t i = 0; i < groups.size(); ++i) {
+      size_t best = i;
+      for (size_t k = 0; k < groups.size(); ++k)
+        if (i != k && within(groups[i][0].axes, groups[k][0].axes) &&
+            (best == i || points(groups[k][0].axes) < points(groups[best][0].axes)))
+          best = k;
+      if (best == i) continue;
+      groups[best].insert(groups[best].end(), groups[i].begin(), groups[i].end());
+      groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(i));
+      return true;
+    }
     return false;
+  }
+
+  /// Of the axes, a mini-batch taken for that of an ordinary size.
+  double points(const Axes &axes) const {
+    double count = 1;
+    for (int64_t axis : axes) count *= dims[axis].batch ? 64.0 : static_cast<double>(dims[axis].count);
+    return count;
   }
 
   /// A matrix product is. A matrix by a vector reads the matrix once either way, so it stays a sum where that fuses with elementwise work.
@@ -150,8 +193,11 @@ private:
   }
 
   NodeId product_of(const std::vector<Factor> &group) {
-    NodeId result = group[0].node;
-    for (size_t i = 1; i < group.size(); ++i) result = b.mul(result, spread(group[i], group[0].axes));
+    NodeId result = group[0].divides ? b.div(b.like(group[0].node, 1), group[0].node) : group[0].node;
+    for (size_t i = 1; i < group.size(); ++i) {
+      NodeId factor = spread(group[i], group[0].axes);
+      result = group[i].divides ? b.div(result, factor) : b.mul(result, factor);
+    }
     return result;
   }
 
@@ -220,8 +266,13 @@ private:
     NodeId result = spread(sum, kept);
     for (const Factor &factor : outside) {
       NodeId f = spread(factor, kept);
+      auto known = splat(b.function(), f);
+      if (factor.divides && known)
+        f = b.like(f, 1 / *known);
+      else if (factor.divides && factor.role != Role::plain)
+        f = b.div(b.like(f, 1), f);
       if (factor.role == Role::plain)
-        result = b.mul(result, f);
+        result = factor.divides && !known ? b.div(result, f) : b.mul(result, f);
       else
         result = factor.role == Role::gradient ? b.zmul(f, result) : b.zmul(result, f);
     }
@@ -232,7 +283,9 @@ private:
 NodeId sum_of_product(Builder &b, NodeId id) {
   const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
   NodeId product = b.function()[id].operands[0];
-  if (kind != ReduceKind::add || axes.empty() || !is_float(b.type(id).elem) || !is_product(b.function(), product)) return no_node;
+  const Factor whole{product, all_axes(b.type(product).rank()), Role::plain};
+  if (kind != ReduceKind::add || axes.empty() || !is_float(b.type(id).elem)) return no_node;
+  if (!is_product(b.function(), product) && !is_late_quotient(b.function(), whole)) return no_node;
   return Contraction(b, product, axes).build();
 }
 

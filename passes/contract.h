@@ -1,5 +1,5 @@
 #pragma once
-// What the files of the pass `contract` share.
+// What the files of the passes `contract` and `dots` share.
 
 #include "ir/builder.h"
 
@@ -8,5 +8,11 @@ namespace nnc::passes {
 /// window_add of a product, or of what is the same along some axes, as a sum over what each element collects: a sum of products again, over
 /// views of the factors. A rule.
 ir::NodeId sum_of_windows(ir::Builder &, ir::NodeId);
+
+/// A dot of something at most 1 that is divided by what is the same along some axes divides its result or its other operand. A rule.
+ir::NodeId dot_of_quotient(ir::Builder &, ir::NodeId);
+
+/// Whether |x| ≤ 1 is known of each element.
+bool at_most_one(const ir::Function &, ir::NodeId x);
 
 } // namespace nnc::passes

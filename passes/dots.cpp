@@ -1,5 +1,6 @@
 // Transposes around contractions go into their attributes: which axis is contracted, and which operand is the left one.
 
+#include "passes/contract.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -45,6 +46,21 @@ NodeId dot_of_transpose(Builder &b, NodeId id) {
   return changed ? b.dot(operands[0], operands[1], d) : no_node;
 }
 
+/// transpose(dot(x, y)) as a transpose of dot(y, x) where x has the last axis, so that neighbours are neighbours in the product, too.
+NodeId last_axis_last(Builder &b, NodeId id, size_t left) {
+  const NodeId dot = b.function()[id].operands[0];
+  const auto d = attributes<DotAttributes>(b.function(), dot);
+  const std::vector<NodeId> operands = b.function()[dot].operands;
+  const auto batch = static_cast<int64_t>(d.left_batch.size()), lefts = static_cast<int64_t>(left);
+  const int64_t rank = b.type(dot).rank();
+  Axes permutation = attributes<AxesAttributes>(b.function(), id).axes;
+  if (lefts == 0 || batch + lefts == rank || permutation.back() != batch + lefts - 1) return no_node;
+  for (int64_t &axis : permutation)
+    if (axis >= batch) axis += axis < batch + lefts ? rank - batch - lefts : -lefts;
+  return b.transpose(b.dot(operands[1], operands[0], {d.right_batch, d.left_batch, d.right_contract, d.left_contract}),
+                     permutation);
+}
+
 /// transpose(dot(x, y)) as dot(x, y) or dot(y, x) with the batch axes in another order.
 NodeId transpose_of_dot(Builder &b, NodeId id) {
   NodeId dot = b.function()[id].operands[0];
@@ -58,7 +74,7 @@ NodeId transpose_of_dot(Builder &b, NodeId id) {
   std::rotate(swapped.begin() + batch, swapped.begin() + batch + left, swapped.end());
   Axes batch_order(permutation.begin(), permutation.begin() + batch);
   if (std::any_of(batch_order.begin(), batch_order.end(), [&](int64_t axis) { return axis >= static_cast<int64_t>(batch); }))
-    return no_node;
+    return last_axis_last(b, id, left);
   auto fits = [&](const Axes &order) {
     return std::equal(permutation.begin() + batch, permutation.end(), order.begin() + batch);
   };
@@ -100,6 +116,7 @@ NodeId slice_of_dot(Builder &b, NodeId id) {
 constexpr Rule rules[] = {
     {Op::slice, "of dot", slice_of_dot},
     {Op::dot, "of transpose", dot_of_transpose},
+    {Op::dot, "of quotient", dot_of_quotient},
     {Op::transpose, "of dot", transpose_of_dot},
 };
 

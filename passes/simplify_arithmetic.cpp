@@ -107,6 +107,13 @@ NodeId logic_with_constant(Builder &b, NodeId id) {
   return no_node;
 }
 
+NodeId sum_of_negatives(Builder &b, NodeId id) { // Σ -x = -Σ x
+  const auto [kind, axes] = attributes<ReduceAttributes>(b.function(), id);
+  NodeId inner = operand(b, id, 0);
+  if (kind != ReduceKind::add || !is_float(b.type(id).elem) || !is(b, inner, Op::neg)) return no_node;
+  return b.neg(b.reduce(kind, operand(b, inner, 0), axes));
+}
+
 } // namespace
 
 std::vector<Rule> arithmetic_rules() {
@@ -129,6 +136,7 @@ std::vector<Rule> arithmetic_rules() {
       {Op::logical_and, "known operand", logic_with_constant},
       {Op::logical_or, "known operand", logic_with_constant},
       {Op::select, "known choice", select_known},
+      {Op::reduce, "sum of negatives", sum_of_negatives},
   };
 }
 

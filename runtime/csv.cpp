@@ -108,6 +108,15 @@ Rows read_csv(const std::string &path, const Source &source) {
   return rows;
 }
 
+int64_t count_csv_rows(const std::string &path, std::optional<int> header) {
+  Input input(path);
+  CsvRecords records(input);
+  std::vector<std::string_view> cells = start_csv(records, path, header).cells;
+  int64_t rows = cells.empty() ? 0 : 1;
+  while (records.next(cells)) rows++;
+  return rows;
+}
+
 std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column, size_t most) {
   Input input(path);
   CsvRecords records(input);

@@ -49,6 +49,9 @@ CsvStart start_csv(CsvRecords &, const std::string &path, std::optional<int> hea
 /// The whole file, as rows of the source's row and stored type. Of the columns that `used` leaves out the elements are 0.
 Rows read_csv(const std::string &path, const Source &);
 
+/// How many rows the file has behind its heading.
+int64_t count_csv_rows(const std::string &path, std::optional<int> header);
+
 /// The sorted different texts of a column (from 0). Throws Error where they are more than `most`.
 std::vector<std::string> csv_texts(const std::string &path, std::optional<int> header, int column, size_t most = SIZE_MAX);
 

@@ -54,6 +54,11 @@ template <class Visit> void members(Load &l, Visit visit) {
   visit("file", l.file), visit("tensors", l.tensors), visit("alone", l.alone);
 }
 
+template <class Visit> void members(KernelAbout &k, Visit visit) {
+  visit("name", k.name), visit("place", k.place), visit("makes", k.makes), visit("turns", k.turns);
+  visit("operations", k.operations), visit("bytes", k.bytes);
+}
+
 template <class Visit> void members(Description &d, Visit visit) {
   visit("version", d.version), visit("nnc", d.nnc), visit("model", d.model), visit("file", d.file);
   visit("directory", d.directory), visit("real", d.real), visit("cpu", d.cpu), visit("state_bytes", d.state_bytes);
@@ -65,7 +70,7 @@ template <class Visit> void members(Description &d, Visit visit) {
   visit("predictions", d.predictions), visit("settings", d.settings);
   visit("validate_share", d.validate_share), visit("validate_data", d.validate_data);
   visit("batch", d.batch), visit("epochs", d.epochs), visit("steps", d.steps), visit("seed", d.seed);
-  visit("shuffle", d.shuffle), visit("load", d.load);
+  visit("shuffle", d.shuffle), visit("load", d.load), visit("kernels", d.kernels);
 }
 
 template <class T> struct Items : std::false_type {};
@@ -114,6 +119,14 @@ size_t stored_bytes(Stored stored) { return stored_types[static_cast<size_t>(sto
 size_t report_slots(const Description &about) { return about.reports.size() + static_cast<size_t>(about.sums); }
 
 std::string to_json(const Description &description) { return write(description).dump(); }
+
+std::string kernels_to_json(const std::vector<KernelAbout> &kernels) { return write(kernels).dump(); }
+
+std::vector<KernelAbout> kernels_from_json(const std::string &text) {
+  std::vector<KernelAbout> kernels;
+  if (!text.empty()) read(Json::parse(text), kernels);
+  return kernels;
+}
 
 Description from_json(const std::string &text) {
   try {

@@ -88,6 +88,16 @@ struct Load {
   std::vector<std::string> alone; // for each of these its name in a file of the one instance, saved where no other was made
 };
 
+/// One kernel of `train`, for --profile. Polynomials in B have the coefficients of 1, B, B², …
+struct KernelAbout {
+  std::string name;               // `train_12_contraction`
+  std::string place;              // of what it was made for, `digits.nn:4:3`
+  std::vector<std::string> makes; // tensors of the state block that it writes
+  double turns = 1;               // how often it runs in a step, and each time
+  std::vector<double> operations; // of arithmetic, and
+  std::vector<double> bytes;      // read and written
+};
+
 /// Bytes of scratch: a + b·B + c·B².
 using Bytes = std::array<int64_t, 3>;
 
@@ -118,6 +128,7 @@ struct Description {
   uint64_t seed = 0;
   bool shuffle = true;
   std::vector<Load> load;
+  std::string kernels; // JSON of the KernelAbouts, a text of its own as only --profile reads it
 };
 
 /// Numbers in nnc_call::reports for each step or mini-batch.
@@ -125,5 +136,8 @@ size_t report_slots(const Description &);
 
 std::string to_json(const Description &);
 Description from_json(const std::string &); // throws std::runtime_error
+
+std::string kernels_to_json(const std::vector<KernelAbout> &);
+std::vector<KernelAbout> kernels_from_json(const std::string &);
 
 } // namespace nnc::runtime

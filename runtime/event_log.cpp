@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
@@ -25,7 +26,17 @@ void add_means(Json &json, const Description &about, const Means &means) {
   for (size_t i = 0; i < about.reports.size(); i++) json[about.reports[i]] = number(means.reports[i]);
 }
 
+/// The most memory that this program has had at once. What getrusage says includes the process that it was started from, as it was when it
+/// took this program up: /proc is asked first.
 int64_t peak_bytes() {
+  if (std::FILE *status = std::fopen("/proc/self/status", "re")) {
+    char line[256];
+    long long kilobytes = -1;
+    while (kilobytes < 0 && std::fgets(line, sizeof line, status))
+      if (std::sscanf(line, "VmHWM: %lld kB", &kilobytes) != 1) kilobytes = -1;
+    std::fclose(status);
+    if (kilobytes >= 0) return int64_t{kilobytes} * 1024;
+  }
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? int64_t(usage.ru_maxrss) * 1024 : 0;
 }
@@ -88,6 +99,27 @@ void EventLog::end(const EndEvent &event) {
             {"seconds", event.seconds},
             {"examples_per_second", number(event.examples_per_second)},
             {"peak_bytes", peak_bytes()}});
+}
+
+void EventLog::profile(const ProfileTable &table) {
+  if (!file) return;
+  Json kernels = Json::array();
+  for (const ProfileLine &kernel : table.lines)
+    kernels.push_back(Json{{"name", kernel.name},
+                           {"place", kernel.place},
+                           {"makes", kernel.makes},
+                           {"seconds", kernel.seconds},
+                           {"operations", kernel.operations},
+                           {"bytes", kernel.bytes},
+                           {"share_of_peak", number(kernel.share_of(table.peak))}});
+  line(Json{{"event", "profile"},
+            {"steps", table.steps},
+            {"threads", table.threads},
+            {"operations_per_second", table.peak.operations_per_second},
+            {"bytes_per_second", table.peak.bytes_per_second},
+            {"step_seconds", table.step_seconds},
+            {"elsewhere_seconds", table.elsewhere_seconds},
+            {"kernels", std::move(kernels)}});
 }
 
 void EventLog::close() {

@@ -2,6 +2,7 @@
 // What a training run tells: to the log as JSON lines, to people as lines and a bar.
 
 #include "runtime/evaluation.h"
+#include "runtime/profile.h"
 
 #include <chrono>
 #include <cstdio>
@@ -35,6 +36,7 @@ public:
   void step(int64_t step, int64_t epoch, const double *costs);
   void epoch(const EpochEvent &);
   void end(const EndEvent &);
+  void profile(const ProfileTable &);
 
   /// Throws Error where anything could not be written.
   void close();

@@ -41,13 +41,13 @@ std::optional<Split> split_windows(int64_t rows, int64_t window, double share) {
   return split;
 }
 
-Feed::Feed(std::vector<int32_t> rows, bool shuffle, uint64_t seed, int clause)
-    : rows(std::move(rows)), shuffle(shuffle), seed(seed), clause(clause) {}
+Feed::Feed(std::span<const int32_t> rows, bool shuffle, uint64_t seed, int clause)
+    : rows(rows), shuffle(shuffle), seed(seed), clause(clause) {}
 
 const int32_t *Feed::lap(int64_t number) {
   if (!shuffle) return rows.data();
   if (number != current) {
-    order = rows; // its memory is kept from lap to lap
+    order.assign(rows.begin(), rows.end()); // its memory is kept from lap to lap
     permute(order, Draws(seed, Purpose::shuffle, static_cast<uint32_t>(clause), static_cast<uint32_t>(number)));
     current = number;
   }

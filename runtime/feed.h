@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace nnc::runtime {
@@ -23,7 +24,8 @@ std::optional<Split> split_windows(int64_t rows, int64_t window, double share);
 /// function of (seed, clause, lap).
 class Feed {
 public:
-  Feed(std::vector<int32_t> rows, bool shuffle, uint64_t seed, int clause);
+  /// `rows` are the caller's.
+  Feed(std::span<const int32_t> rows, bool shuffle, uint64_t seed, int clause);
 
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
 
@@ -34,7 +36,7 @@ public:
   void draw(int32_t *to, int64_t count);
 
 private:
-  const std::vector<int32_t> rows;
+  const std::span<const int32_t> rows;
   const bool shuffle;
   const uint64_t seed;
   const int clause;

@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-#define NNC_MODULE_VERSION 2
+#define NNC_MODULE_VERSION 3
 
 typedef struct nnc_call {
   unsigned char *state; // parameters, states and optimizer states at the offsets that the description gives; 64-byte aligned
@@ -47,6 +47,9 @@ typedef struct nnc_call {
   uint64_t seed;
   int32_t alone; // written by thread 0: 1 where no kernel has work enough for several threads at this batch, so that one thread
                  // may as well call the entry
+  int64_t *
+      ticks; // train: null, or time-stamp counts to add to, one row a thread: for each kernel in order, and then for all else (meeting
+             // the others, going from step to step). A row has this many numbers, filled up to a multiple of 8
 } nnc_call;
 
 typedef void (*nnc_entry)(nnc_call *, int thread, int threads);

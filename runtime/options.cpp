@@ -17,7 +17,7 @@ constexpr struct {
                 {"predict", "Computes the predictions of saved parameters.", Command::predict},
                 {"info", "Says what the model is made of.", Command::info}};
 
-constexpr const char *later[] = {"--checkpoint", "--checkpoint-every", "--resume", "--plot", "--profile"};
+constexpr const char *later[] = {"--checkpoint", "--checkpoint-every", "--resume", "--plot"};
 
 constexpr int64_t largest = int64_t(1) << 31; // of counts
 constexpr int most_threads = 1024;
@@ -67,6 +67,7 @@ void add_train(CLI::App &app, Options &options, Texts &texts) {
   app.add_option("--log-every", options.log_every, "a step event each N steps")
       ->check(CLI::Range(int64_t(1), largest))
       ->type_name("N");
+  app.add_flag("--profile", options.profile, "in the end, the time of each kernel and how near it is to what the machine can do");
   app.add_flag("--quiet", options.quiet, "print errors only");
   app.add_option("--progress", texts.progress, "a bar within epochs")->check(CLI::IsMember({"auto", "always", "never"}));
 }

@@ -23,7 +23,7 @@ struct Options {
   std::map<std::string, double> settings;  // NAME=VALUE
   std::string save, load, log;             // empty: not given
   int64_t log_every = 0;
-  bool quiet = false;
+  bool quiet = false, profile = false;
   ShowProgress progress = ShowProgress::automatic;
   std::string in, out;
 };

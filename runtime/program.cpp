@@ -58,8 +58,11 @@ int train(Model &model, const Options &options) {
   Progress progress(options, model.about, plan);
   Interrupt interrupt;
   EndEvent end;
+  std::optional<Profile> profile;
+  const Peak peak = options.profile ? measure_peak(model) : Peak();
+  if (options.profile) profile.emplace(model.about, model.threads());
   try {
-    end = Training(model, data, plan, log, progress, options.log_every, interrupt).run();
+    end = Training(model, data, plan, log, progress, options.log_every, interrupt, profile ? &*profile : nullptr).run();
   } catch (const Error &error) {
     if (error.code != exit_not_finite) throw;
     throw Error(error.code, fmt::format("{}; training stopped, {} was not written", error.what(), path));
@@ -68,6 +71,11 @@ int train(Model &model, const Options &options) {
   const char *stopped = interrupt.signal() == 0 ? "" : interrupt.signal() == SIGINT ? "interrupted: " : "terminated: ";
   progress.say(fmt::format("{}saved {} ({} parameters) after {} steps in {:.2f} s", stopped, path, model.parameters(), end.steps,
                            end.seconds));
+  if (profile) {
+    const ProfileTable table = profile->table(peak);
+    fmt::print("{}", table.text());
+    log.profile(table);
+  }
   log.close();
   return interrupt.signal() == 0 ? exit_done : 128 + interrupt.signal();
 }

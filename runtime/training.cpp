@@ -1,6 +1,7 @@
 #include "runtime/training.h"
 
 #include "runtime/error.h"
+#include "runtime/memory_plan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,11 +9,9 @@
 namespace nnc::runtime {
 namespace {
 
-constexpr double call_seconds = 0.1;        // one call is about this long, so that a bar moves and a log is timely
-constexpr double event_seconds = 0.1;       // epoch events come at most this often
-constexpr int64_t growth = 8;               // from call to call, until a step's time is known well
-constexpr int64_t buffered_steps = 1 << 13; // most steps in one call, and
-constexpr int64_t buffered_rows = 1 << 18;  // most rows
+constexpr double call_seconds = 0.1;  // one call is about this long, so that a bar moves and a log is timely
+constexpr double event_seconds = 0.1; // epoch events come at most this often
+constexpr int64_t growth = 8;         // from call to call, until a step's time is known well
 
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -23,15 +22,15 @@ bool is_finite(double value) { return std::isfinite(value); }
 } // namespace
 
 Training::Training(Model &model, const Dataset &data, const Plan &plan, EventLog &log, Progress &progress, int64_t log_every,
-                   const Interrupt &interrupt)
+                   const Interrupt &interrupt, Profile *profile)
     : model(model), data(data), plan(plan), log(log), progress(progress), log_every(log_every), interrupt(interrupt),
-      row_pointers(model.about.data.size()),
+      profile(profile), row_pointers(model.about.data.size()),
       sums{std::vector<double>(model.about.costs.size()), std::vector<double>(report_slots(model.about))} {
   for (int clause = 0; clause < plan.drawn; clause++) {
-    std::vector<int32_t> rows = clause == 0 ? plan.training : split_rows(data.count(clause), 0, plan.seed).training;
-    feeds.emplace_back(std::move(rows), plan.shuffle, plan.seed, clause);
+    if (clause > 0) other_rows.push_back(split_rows(data.count(clause), 0, plan.seed).training);
+    feeds.emplace_back(clause == 0 ? plan.training : other_rows.back(), plan.shuffle, plan.seed, clause);
   }
-  most_steps = std::clamp<int64_t>(buffered_rows / plan.batch, 1, std::min(buffered_steps, plan.steps_per_epoch));
+  most_steps = steps_of_call(plan.batch, plan.steps_per_epoch);
   if (plan.drawn > 1)
     round_rows.assign(static_cast<size_t>(plan.drawn - 1), std::vector<int32_t>(static_cast<size_t>(most_steps * plan.batch)));
   costs.resize(static_cast<size_t>(most_steps) * model.about.costs.size());
@@ -92,7 +91,11 @@ void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int6
   call.stop = interrupt.flag();
   call.batch = batch, call.steps = steps;
   call.step = done_steps + 1, call.total_steps = plan.total_steps, call.epoch = epoch;
+  const bool is_counted = profile && (done_steps > 0 || plan.total_steps == 1);
+  call.ticks = is_counted ? profile->ticks() : nullptr;
+  auto before = Clock::now();
   model.run(model.module.train, call);
+  if (is_counted) profile->add_call(call, seconds_between(before, Clock::now()));
   look_for_failure(call, epoch);
   count(call, epoch);
   last_steps = call.done, last_seconds = seconds_between(start, Clock::now());

@@ -4,12 +4,15 @@
 #include "runtime/events.h"
 #include "runtime/feed.h"
 #include "runtime/interrupt.h"
+#include "runtime/profile.h"
 
 namespace nnc::runtime {
 
 class Training {
 public:
-  Training(Model &, const Dataset &, const Plan &, EventLog &, Progress &, int64_t log_every, const Interrupt &);
+  /// `profile`: null, or what counts the steps behind the first call, in which memory is touched for the first time; all where there is but one.
+  Training(Model &, const Dataset &, const Plan &, EventLog &, Progress &, int64_t log_every, const Interrupt &,
+           Profile *profile);
 
   /// Runs to the plan's end or until interrupted. Throws Error (exit_not_finite) after a step whose cost is not finite.
   EndEvent run();
@@ -33,7 +36,9 @@ private:
   Progress &progress;
   const int64_t log_every;
   const Interrupt &interrupt;
+  Profile *const profile;
 
+  std::vector<std::vector<int32_t>> other_rows; // of the drawn clauses behind the first
   std::vector<Feed> feeds;                      // of the drawn clauses
   int64_t most_steps;                           // in one call: what the buffers hold
   std::vector<std::vector<int32_t>> round_rows; // by clause behind the first: the rows of one call

@@ -7,6 +7,7 @@
 #include "ir/evaluate.h"
 #include "ir/text.h"
 #include "passes/pass.h"
+#include "tests/command.h"
 #include "tests/ir_random.h"
 
 #include <catch2/catch.hpp>
@@ -348,10 +349,10 @@ void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t s
   layout.sources.push_back({"data", real, {4, 3}, 0, step});
   layout.data = 1;
   codegen::place_tensors(layout);
-  codegen::Entry entry = codegen::make_entry(function, layout, {});
+  codegen::Entry entry = codegen::make_entry(function, layout, {.target = {test::test_cpu()}});
   INFO("seed " << seed << "\n" << print(function) << "\n" << codegen::print(entry));
   std::optional<codegen::Loaded> loaded;
-  if (compiled) loaded.emplace(codegen::Unit{{entry}, ""}, codegen::Target{});
+  if (compiled) loaded.emplace(codegen::Unit{{entry}, ""}, codegen::Target{test::test_cpu()});
   for (int64_t examples : {1, 3, 20}) {
     Memory memory(entry, layout, function, examples, seed + 1000);
     std::vector<Array> expected = reference(function, memory, layout, examples);

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 using namespace nnc;
@@ -178,6 +179,45 @@ TEST_CASE("a long entry computes from tables what a short one has in its code", 
     CHECK(call.done == 2);
     CHECK(arena == expected);
   }
+}
+
+TEST_CASE("draws for a matrix and for a vector, scaled by different numbers, share their code", "[forms]") {
+  auto scaled = [](const char *name, double factor, BufferId to, bool is_matrix) {
+    Kernel kernel = draw(name, 7, to);
+    kernel.values.pop_back(), kernel.stages[0].code.pop_back();
+    auto add = [&](Instruction made) {
+      kernel.values.push_back(std::move(made));
+      kernel.stages[0].code.push_back(static_cast<ValueId>(kernel.values.size()) - 1);
+      return kernel.stages[0].code.back();
+    };
+    Instruction number = instruction(Code::constant, Elem::f32, {});
+    number.value = factor;
+    ValueId real = add(scalar_of(Op::convert, Elem::f32, {2}, {}));
+    ValueId product = add(scalar_of(Op::mul, Elem::f32, {real, add(number)}, {}));
+    add(store_of(product, Elem::f32, {to, 0, {1}, {}}, {}));
+    if (!is_matrix) return kernel;
+    kernel.axes = {4, 4};
+    Instruction columns = instruction(Code::constant, Elem::i32, {}), inner = instruction(Code::axis, Elem::i32, {});
+    columns.value = 4, inner.axis = 1;
+    kernel.values.insert(kernel.values.begin() + 2,
+                         {columns, scalar_of(Op::mul, Elem::i32, {2, 0}, {}), inner, scalar_of(Op::add, Elem::i32, {3, 4}, {})});
+    for (size_t id = 6; id < kernel.values.size(); ++id)
+      for (ValueId &operand : kernel.values[id].operands)
+        if (operand >= 2) operand += 4;
+    kernel.values[6].operands.back() = 5;
+    kernel.values.back().access.strides = {4, 1};
+    kernel.stages[0].code.clear();
+    for (size_t id = 0; id < kernel.values.size(); ++id) kernel.stages[0].code.push_back(static_cast<ValueId>(id));
+    return kernel;
+  };
+  std::vector<Buffer> buffers = {scratch(0), scratch(64), scratch(128)};
+  std::vector<Entry> entries = {
+      entry_of("train", buffers, {scaled("a", 0.5, 0, false), scaled("b", 1, 1, false), scaled("c", 0.5, 2, true)})};
+  CHECK(forms_of(entries) == std::vector<int>{0, 0, 0});
+  std::vector<int32_t> arena(64);
+  run(entries, "train", arena);
+  auto real = [&](int i) { return std::bit_cast<float>(arena[i]); };
+  for (int i = 0; i < 16; ++i) CHECK((real(i) == 0.5f * real(16 + i) && arena[i] == arena[32 + i]));
 }
 
 TEST_CASE("draws of different paths share their code and draw different numbers", "[forms]") {

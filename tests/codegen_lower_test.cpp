@@ -458,6 +458,31 @@ TEST_CASE("random bits are Philox's", "[lower]") {
   check(d);
 }
 
+TEST_CASE("what is drawn for the elements of a matrix", "[lower]") {
+  for (std::vector<int64_t> extents : {std::vector<int64_t>{5, 7}, {40}, {3, 2, 33}, {100}}) {
+    Draft d;
+    std::vector<Size> axes, strides;
+    int64_t points = 1;
+    for (size_t axis = extents.size(); axis-- > 0; points *= extents[axis])
+      axes.insert(axes.begin(), Size(extents[axis])), strides.insert(strides.begin(), Size(points));
+    BufferId x = d.buffer(Elem::f32, points);
+    d.kernel(axes);
+    d.stage();
+    ValueId number = d.axis(0);
+    for (size_t axis = 1; axis < axes.size(); ++axis)
+      number = d.scalar(Op::add, {d.scalar(Op::mul, {number, d.constant(Elem::i32, static_cast<double>(extents[axis]))}),
+                                  d.axis(static_cast<int>(axis))});
+    Instruction draw;
+    draw.code = Code::scalar, draw.elem = Elem::i32, draw.op = Op::random_bits, draw.random = {0x8877665544332211u, 0};
+    ValueId zero = d.constant(Elem::i32, 0);
+    draw.operands = {d.call(ir::InputKind::seed_low), d.call(ir::InputKind::seed_high), zero, zero, zero, number};
+    ValueId bits = d.scalar(Op::convert, Elem::f32, {d.scalar(Op::shift_right, {d.add(draw), d.constant(Elem::i32, 8)})});
+    ValueId scaled = d.scalar(Op::mul, {bits, d.constant(Elem::f32, 0.1 * static_cast<double>(points))});
+    d.store(d.scalar(Op::sub, {scaled, d.constant(Elem::f32, 0.3)}), at(x, strides));
+    check(d);
+  }
+}
+
 TEST_CASE("matrix products of any size and layout", "[lower]") {
   struct Sizes {
     Size m, n, k;

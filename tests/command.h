@@ -52,6 +52,12 @@ struct Outcome {
   std::string out, error;
 };
 
+/// The processor that tests of numbers compile for; NNC_TEST_CPU names another than this machine's own.
+inline std::string test_cpu() {
+  const char *cpu = std::getenv("NNC_TEST_CPU");
+  return cpu ? cpu : "native";
+}
+
 /// Runs `command` (a path and its arguments, no shell) in `folder`, at most `seconds` long.
 inline Outcome run_command(const std::vector<std::string> &command, const TemporaryFolder &folder, int seconds = 60) {
   const std::string out = folder / "stdout.txt", error = folder / "stderr.txt";

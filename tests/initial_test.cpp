@@ -88,8 +88,9 @@ double from_orthonormal(const std::vector<double> &values, size_t count, size_t 
 TEST_CASE("initial parameters are distributed as PyTorch's") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "net.nn", program);
-  const auto outcome = test::run_command(
-      {NNC_BINARY, "run", folder / "net.nn", "--", "--quiet", "--seed", "5", "--save", folder / "net.safetensors"}, folder);
+  const auto outcome = test::run_command({NNC_BINARY, "run", "--cpu", test::test_cpu(), folder / "net.nn", "--", "--quiet",
+                                          "--seed", "5", "--save", folder / "net.safetensors"},
+                                         folder);
   INFO(outcome.out << outcome.error);
   REQUIRE(outcome.code == 0);
   std::map<std::string, std::vector<double>> values;

@@ -46,8 +46,8 @@ Trained train(const std::filesystem::path &program) {
   TemporaryFolder folder;
   const std::string log = folder / "log.jsonl";
   Trained result;
-  result.outcome =
-      run_command({NNC_BINARY, "run", program.string(), "--", "--quiet", "--threads", "1", "--log", log}, folder, 120);
+  result.outcome = run_command(
+      {NNC_BINARY, "run", "--cpu", test_cpu(), program.string(), "--", "--quiet", "--threads", "1", "--log", log}, folder, 120);
   if (result.outcome.code == 0) result.cost = final_cost(log);
   return result;
 }

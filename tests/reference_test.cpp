@@ -82,8 +82,8 @@ void check_case(const Case &tried, Element real, double bound) {
     write_narrowed(runtime::read_safetensors(tried.path("in")), in);
   }
   const std::string program = (reference / (tried.file + ".nn")).string(), out = folder / "out.safetensors";
-  const auto outcome = test::run_command({NNC_BINARY, "eval", program, tried.function(), "--in", in, "--out", out, "--grad",
-                                          real == Element::f32 ? "--real=f32" : "--real=f64"},
+  const auto outcome = test::run_command({NNC_BINARY, "eval", "--cpu", test::test_cpu(), program, tried.function(), "--in", in,
+                                          "--out", out, "--grad", real == Element::f32 ? "--real=f32" : "--real=f64"},
                                          folder);
   INFO(tried.file << "." << tried.name << "\n" << outcome.out << outcome.error);
   CHECK(outcome.signal == 0);

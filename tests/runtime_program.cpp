@@ -333,7 +333,7 @@ TEST_CASE("wrong usage exits with 2") {
                                       {"--epochs", "1", "--steps", "1"},
                                       {"--log-every", "3"},
                                       {"--resume", "x"},
-                                      {"--profile"},
+                                      {"eval", "--profile"},
                                       {"generate"},
 
                                       {"predict", "--out", "x.txt"},

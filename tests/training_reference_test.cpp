@@ -36,9 +36,10 @@ void check_block(const std::string &program, const std::string &block, const std
   if (!exists(start)) start = folder / (program + ".start.safetensors");
   test::TemporaryFolder made;
   const std::string end = made / "end.safetensors";
-  const auto outcome = test::run_command({NNC_BINARY, "run", (folder / (program + ".nn")).string(), "--train", block,
-                                          "--real=" + real, "--", "--quiet", "--load", start.string(), "--save", end},
-                                         made);
+  const auto outcome =
+      test::run_command({NNC_BINARY, "run", "--cpu", test::test_cpu(), (folder / (program + ".nn")).string(), "--train", block,
+                         "--real=" + real, "--", "--quiet", "--load", start.string(), "--save", end},
+                        made);
   INFO(outcome.out << outcome.error);
   REQUIRE(outcome.code == 0);
   const std::vector<NamedTensor> expected =

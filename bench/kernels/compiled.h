@@ -1,0 +1,31 @@
+#pragma once
+// A function in the language, compiled in memory and run on a team.
+
+#include "codegen/compile.h"
+#include "kernels/cases.h"
+#include "runtime/memory.h"
+#include "runtime/team.h"
+
+#include <memory>
+#include <vector>
+
+namespace nnc::bench {
+
+class Compiled {
+public:
+  /// Every number that `run` gets is drawn from 0 to 1. Throws std::runtime_error where it does not compile.
+  Compiled(const Case &, int threads);
+
+  /// One call on all threads.
+  void run();
+
+private:
+  std::unique_ptr<codegen::Loaded> loaded_;
+  runtime::Memory state_, arena_;
+  std::vector<runtime::Memory> results_;
+  std::vector<void *> outputs_;
+  nnc_call call_{};
+  runtime::Team team_;
+};
+
+} // namespace nnc::bench

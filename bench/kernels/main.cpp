@@ -1,0 +1,95 @@
+// nnc_bench [--threads=N] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry and a training
+// step with next to nothing in them, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before.
+
+#include "kernels/cases.h"
+#include "kernels/compiled.h"
+#include "kernels/steps.h"
+#include "peaks.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+
+namespace nnc::bench {
+namespace {
+
+using benchmark::Counter;
+
+Counter rate(double amount) { return Counter(amount, Counter::kIsIterationInvariantRate); }
+
+void measure(benchmark::State &state, const Case &what, int threads) try {
+  Compiled compiled(what, threads);
+  const double fma = what.operations > 0 ? fma_gflops(threads, 1) : 0, triad = what.bytes > 0 ? triad_gbytes(threads, 2) : 0;
+  compiled.run();
+  for (auto _ : state) compiled.run();
+  if (fma > 0) {
+    state.counters["GFLOP/s"] = rate(what.operations * 1e-9);
+    state.counters["%FMA"] = rate(what.operations * 1e-7 / fma);
+  }
+  if (triad > 0) {
+    state.counters["GB/s"] = rate(what.bytes * 1e-9);
+    state.counters["%triad"] = rate(what.bytes * 1e-7 / triad);
+  }
+} catch (const std::exception &error) {
+  state.SkipWithError(error.what());
+}
+
+constexpr int barriers = 1000;
+
+void meet(nnc_call *call, int, int) {
+  for (int i = 0; i < barriers; ++i) nnc_barrier(call->team);
+}
+
+/// The time is that of one of them.
+void measure_barrier(benchmark::State &state, int threads) {
+  runtime::Team team(threads);
+  nnc_call call{};
+  team.run(meet, call);
+  while (state.KeepRunningBatch(barriers)) team.run(meet, call);
+}
+
+constexpr int64_t steps = 10000;
+
+/// A step with one parameter and no data, within a run of many.
+void measure_step(benchmark::State &state, int threads) try {
+  Steps compiled("model Nothing {\n  param p: real = 1\n  fn () -> real = p\n}\n"
+                 "train {\n  net = Nothing()\n  minimize net()^2\n  using sgd(rate = 0.1)\n  batch 1\n  steps 1\n}\n",
+                 steps, threads);
+  compiled.run();
+  while (state.KeepRunningBatch(steps)) compiled.run();
+} catch (const std::exception &error) {
+  state.SkipWithError(error.what());
+}
+
+/// Takes `--threads=N` out of the arguments.
+int threads_of(int &count, char **arguments) {
+  int threads = 1, kept = 1;
+  for (int i = 1; i < count; ++i) {
+    if (std::strncmp(arguments[i], "--threads=", 10) == 0)
+      threads = std::max(1, std::atoi(arguments[i] + 10));
+    else
+      arguments[kept++] = arguments[i];
+  }
+  count = kept;
+  return threads;
+}
+
+} // namespace
+} // namespace nnc::bench
+
+int main(int count, char **arguments) {
+  using namespace nnc::bench;
+  const int threads = threads_of(count, arguments);
+  benchmark::Initialize(&count, arguments);
+  if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
+  for (const Case &what : cases())
+    benchmark::RegisterBenchmark(what.name.c_str(), [=](benchmark::State &state) {
+      measure(state, what, threads);
+    })->UseRealTime();
+  benchmark::RegisterBenchmark("step/1", [=](benchmark::State &state) { measure_step(state, threads); })->UseRealTime();
+  if (threads > 1)
+    benchmark::RegisterBenchmark("barrier/1", [=](benchmark::State &state) { measure_barrier(state, threads); })->UseRealTime();
+  benchmark::RunSpecifiedBenchmarks();
+}
