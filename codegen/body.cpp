@@ -86,7 +86,7 @@ public:
     ValueId zero = constant(function_.type(id).elem, 0, id);
     Index target = identity_index(static_cast<int>(extents.size()));
     for (size_t axis = 0; axis < target.size(); ++axis) target[axis].constant += start[axis];
-    store_at(zero, function_.type(id).elem, memory_.buffer(id), stored(id, target), id, 0);
+    store_at(zero, function_.type(id).elem, home(id, target), id, 0);
     return finish(outer_lists(extents), id);
   }
 
@@ -100,18 +100,20 @@ public:
     for (size_t axis = 0; axis < identity.size(); ++axis) target.push_back(identity[axis] * step[axis] + Affine{start[axis], {}});
     group.members.clear();
     ValueId moved = value({operand, identity});
-    store_at(moved, function_.type(id).elem, memory_.buffer(id), stored(id, target), id, 0);
+    store_at(moved, function_.type(id).elem, home(id, target), id, 0);
     return finish(outer_lists(function_.type(operand).dims), id);
   }
 
-  Kernel copied(NodeId operand, BufferId to) {
+  Kernel copied(NodeId operand, const Access &to) {
     Group group = whole(operand);
     group_ = &group;
     inner_from_ = static_cast<int>(group.outer.size());
     stages(1);
     Index identity = identity_index(function_.type(operand).rank());
     ValueId moved = value({operand, identity});
-    store_at(moved, function_.type(operand).elem, to, row_major(operand, identity), operand, 0);
+    Access target = row_major(operand, identity, to.buffer);
+    target.constant = to.constant;
+    store_at(moved, function_.type(operand).elem, std::move(target), operand, 0);
     return finish(outer_lists(function_.type(operand).dims), operand);
   }
 
@@ -133,8 +135,9 @@ public:
     Index at = rename_axes(identity_index(static_cast<int>(updates.size())), group.kernel_axes());
     ValueId row = value({node.operands[0], Index(at.begin(), at.begin() + index_rank)});
     ValueId update = value({node.operands[1], at});
-    std::vector<Size> strides = memory_.strides(id);
-    Access target{memory_.buffer(id), 0, {}, {{row, strides[batch]}}};
+    const MemoryView made = *memory_.view(id);
+    const std::vector<Size> &strides = made.strides;
+    Access target{made.buffer, made.start, {}, {{row, strides[batch]}}};
     for (int64_t axis = 0; axis < batch; ++axis) add_strided(target, at[axis], strides[axis]);
     for (size_t axis = index_rank; axis < updates.size(); ++axis)
       add_strided(target, at[axis], strides[batch + 1 + axis - index_rank]);
@@ -158,8 +161,7 @@ public:
     kernel_.ordering = Ordering{};
     kernel_.ordering->elem = function_.type(node.operands[0]).elem;
     kernel_.ordering->keys = access(*memory_.view(node.operands[0]), identity);
-    kernel_.ordering->result = stored(id, identity);
-    kernel_.ordering->result.buffer = memory_.buffer(id);
+    kernel_.ordering->result = home(id, identity);
     AxisLists lists = outer_lists(node.type.dims);
     lists.inner = {lists.outer.back()};
     lists.outer.pop_back();
@@ -371,17 +373,12 @@ private:
     return made;
   }
 
-  Access row_major(NodeId id, const Index &index) const {
-    Access made;
-    std::vector<Size> strides = row_major_strides(function_.type(id).dims);
-    for (size_t axis = 0; axis < index.size(); ++axis) add_strided(made, index[axis], strides[axis]);
-    return made;
-  }
+  /// Where the kept node's element is.
+  Access home(NodeId id, const Index &index) { return access(*memory_.view(id), index); }
 
-  /// Where a kept node's element is in its buffer.
-  Access stored(NodeId id, const Index &index) const {
-    Access made;
-    const std::vector<Size> strides = memory_.strides(id);
+  Access row_major(NodeId id, const Index &index, BufferId buffer) const {
+    Access made{buffer, 0, {}, {}};
+    std::vector<Size> strides = row_major_strides(function_.type(id).dims);
     for (size_t axis = 0; axis < index.size(); ++axis) add_strided(made, index[axis], strides[axis]);
     return made;
   }
@@ -392,17 +389,17 @@ private:
     const Node &node = function_[member.node];
     At at{member.node, rename_axes(identity_index(node.type.rank()), group_->value_axes(member))};
     (is_inner(at.index) ? in_stage_ : in_kernel_)[at] = made;
-    Access target = row_major(member.node, at.index);
     // A reduction's value exists once its stage has ended.
     const int stage = member.level % 2 == 1 && !member.inner ? member.level + 1 : member.level;
     if (static_cast<int>(kernel_.stages.size()) <= stage) kernel_.stages.resize(stage + 1);
-    store_at(made, node.type.elem, memory_.buffer(member.node), stored(member.node, at.index), member.node, stage);
+    const Access own = home(member.node, at.index);
+    store_at(made, node.type.elem, own, member.node, stage);
     for (size_t output = 0; output < function_.outputs.size(); ++output)
-      if (function_.outputs[output].node == member.node)
-        store_output(made, function_.outputs[output], outputs_[output], target, member.node, stage);
+      if (function_.outputs[output].node == member.node && outputs_[output] != own.buffer)
+        store_output(made, function_.outputs[output], row_major(member.node, at.index, outputs_[output]), member.node, stage);
   }
 
-  void store_output(ValueId made, const ir::Output &output, BufferId buffer, Access target, NodeId id, int stage) {
+  void store_output(ValueId made, const ir::Output &output, Access target, NodeId id, int stage) {
     bool counted = output.kind == ir::OutputKind::cost || output.kind == ir::OutputKind::report;
     Elem elem = function_.type(id).elem;
     if ((counted || output.kind == ir::OutputKind::check) && elem != Elem::f64) {
@@ -410,11 +407,10 @@ private:
       made = put(scalar_of(Op::convert, elem, {made}, function_[id].place), stage);
     }
     if (counted) target.constant = target.constant + Size(output.slot);
-    store_at(made, elem, buffer, target, id, stage);
+    store_at(made, elem, std::move(target), id, stage);
   }
 
-  void store_at(ValueId made, Elem elem, BufferId buffer, Access target, NodeId id, int stage) {
-    target.buffer = buffer;
+  void store_at(ValueId made, Elem elem, Access target, NodeId id, int stage) {
     put(store_of(made, elem, std::move(target), function_[id].place), stage);
   }
 
@@ -459,7 +455,7 @@ private:
 
 } // namespace
 
-Kernel build_copy(const ir::Function &function, const Memory &memory, const Layout &layout, NodeId node, BufferId to) {
+Kernel build_copy(const ir::Function &function, const Memory &memory, const Layout &layout, NodeId node, const Access &to) {
   static const std::vector<BufferId> none;
   return Body(function, memory, layout, none).copied(node, to);
 }
@@ -478,7 +474,7 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
     int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];
     std::vector<int64_t> start = zeros;
     for (NodeId operand : node.operands) {
-      kernels.push_back(body().part(root, operand, start, ones));
+      if (memory.placed_in(operand) != root) kernels.push_back(body().part(root, operand, start, ones));
       start[axis] += function.type(operand).dims[axis].count;
     }
     return kernels;

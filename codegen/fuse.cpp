@@ -1,7 +1,11 @@
 #include "codegen/fuse.h"
 
+#include "ir/builder.h"
+
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <queue>
 
 namespace nnc::codegen {
 
@@ -61,6 +65,9 @@ bool large(const ir::Shape &shape, const std::vector<int> &axes) {
   return count > 4096;
 }
 
+/// Nodes of a map that share it only for what they read: more would want more registers than there are.
+constexpr size_t most_beside = 24;
+
 class Fusion {
 public:
   Fusion(const ir::Function &function, const Memory &memory)
@@ -74,6 +81,7 @@ public:
       else if (memory_.kept(id) && op != Op::part)
         place(id);
     }
+    put_in_order();
     return std::move(groups_);
   }
 
@@ -122,15 +130,27 @@ private:
 
   static bool is_scalar_map(const Group &group) { return group.kind == GroupKind::map && group.shape.empty(); }
 
-  /// The groups that a node could share a kernel with, the latest first: those that make what it reads, and for a scalar the maps of scalars.
+  /// The groups that a node could share a kernel with: those that make what it reads, the latest first, for a scalar the maps of scalars, and then
+  /// maps that read what it reads, as large as itself, so that it is loaded once.
   std::vector<int> candidates(const Domain &domain, const std::vector<At> &reads) const {
-    std::vector<int> numbers;
+    std::vector<int> numbers, beside;
     if (domain.shape.empty()) numbers = scalar_maps_;
-    for (const At &read : reads)
+    for (const At &read : reads) {
       if (group_of_[read.node] >= 0) numbers.push_back(group_of_[read.node]);
-    std::sort(numbers.begin(), numbers.end(), std::greater<>());
-    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+      if (auto found = maps_reading_.find(read.node); found != maps_reading_.end() && is_as_large(read.node, domain))
+        beside.insert(beside.end(), found->second.begin(), found->second.end());
+    }
+    for (auto *list : {&numbers, &beside}) {
+      std::sort(list->begin(), list->end(), std::greater<>());
+      list->erase(std::unique(list->begin(), list->end()), list->end());
+    }
+    numbers.insert(numbers.end(), beside.begin(), beside.end());
     return numbers;
+  }
+
+  bool is_as_large(NodeId read, const Domain &domain) const {
+    return function_.type(read).rank() > 0 &&
+           to_string(element_count(function_.type(read).dims)) == to_string(element_count(domain.shape));
   }
 
   bool join(int number, NodeId id, const Domain &domain, const std::vector<At> &reads) {
@@ -144,7 +164,10 @@ private:
     else
       axes = changed.kernel_axes();
 
-    bool shares = domain.shape.empty() && changed.kind == GroupKind::map;
+    const bool is_beside =
+        changed.kind == GroupKind::map && domain.inner.empty() && changed.members.size() < most_beside &&
+        std::any_of(reads.begin(), reads.end(), [&](const At &read) { return is_as_large(read.node, domain); });
+    bool shares = changed.kind == GroupKind::map && (domain.shape.empty() || is_beside);
     for (const At &read : reads) {
       if (group_of_[read.node] != number) continue;
       const Member *source = changed.find(read.node);
@@ -164,7 +187,62 @@ private:
     changed.members.push_back(member);
     groups_[number] = std::move(changed);
     settle(number, id, reads);
+    for (const At &read : reads) absorb(number, group_of_[read.node]);
     return true;
+  }
+
+  /// Map `other`, of which map `number` reads no more than the element that the same point makes, becomes part of it.
+  void absorb(int number, int other) {
+    if (other < 0 || other == number) return;
+    Group &into = groups_[number], &from = groups_[other];
+    if (into.kind != GroupKind::map || from.kind != GroupKind::map || !(into.shape == from.shape)) return;
+    if (into.members.size() + from.members.size() > most_beside) return;
+    // All reads of it, by any member.
+    for (const Member &member : into.members)
+      for (const At &read : frontier(function_, memory_, member.node))
+        if (group_of_[read.node] == other && !same_element(from, *from.find(read.node), read.index, into.kernel_axes())) return;
+    for (int between : into.after)
+      if (between != other && depends_on(groups_, between, other)) return;
+    for (const Member &member : from.members) group_of_[member.node] = number;
+    into.members.insert(into.members.end(), from.members.begin(), from.members.end());
+    std::sort(into.members.begin(), into.members.end(), [](const Member &a, const Member &b) { return a.node < b.node; });
+    into.after.insert(from.after.begin(), from.after.end());
+    into.after.erase(number), into.after.erase(other);
+    from = Group{};
+    for (Group &group : groups_)
+      if (group.after.erase(other)) group.after.insert(number);
+    into.after.erase(number);
+  }
+
+  /// The groups that are left, each behind those that it comes after.
+  void put_in_order() {
+    std::vector<Group> in_order;
+    std::vector<int> renamed(groups_.size(), -1);
+    std::vector<std::vector<int>> later(groups_.size());
+    std::vector<size_t> waits_for(groups_.size());
+    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+    for (int number = 0; number < static_cast<int>(groups_.size()); ++number) {
+      groups_[number].after.erase(-1); // memory that no group makes
+      waits_for[number] = groups_[number].after.size();
+      for (int earlier : groups_[number].after) later[earlier].push_back(number);
+      if (waits_for[number] == 0) ready.push(number);
+    }
+    while (!ready.empty()) {
+      const int number = ready.top();
+      ready.pop();
+      for (int next : later[number])
+        if (--waits_for[next] == 0) ready.push(next);
+      Group &group = groups_[number];
+      if (group.members.empty() && group.kind != GroupKind::loop) continue; // absorbed
+      std::set<int> after;
+      for (int earlier : group.after) after.insert(renamed[earlier]);
+      group.after = std::move(after);
+      renamed[number] = static_cast<int>(in_order.size());
+      in_order.push_back(std::move(group));
+    }
+    if (std::any_of(waits_for.begin(), waits_for.end(), [](size_t left) { return left > 0; }))
+      throw ir::InternalError("groups of nodes depend on each other in a circle");
+    groups_ = std::move(in_order);
   }
 
   /// Whether the domain is that of the group, or its outer part.
@@ -208,6 +286,9 @@ private:
 
   void settle(int number, NodeId id, const std::vector<At> &reads) {
     group_of_[id] = number;
+    if (groups_[number].kind == GroupKind::map)
+      for (const At &read : reads)
+        if (read.node != id) maps_reading_[read.node].push_back(number);
     for (const At &read : reads)
       if (group_of_[read.node] != number) groups_[number].after.insert(group_of_[read.node]);
   }
@@ -217,6 +298,7 @@ private:
   std::vector<int> group_of_;
   std::vector<Group> groups_;
   std::vector<int> scalar_maps_;
+  std::map<NodeId, std::vector<int>> maps_reading_; // by what they read
 };
 
 } // namespace

@@ -47,8 +47,8 @@ struct Buffer {
   std::string label; // for printing: `%12`, `hidden.weight`
 
   /// In a loop, a row of `whole` for each turn: this one's first turn has the row at element `start` of it, and a turn of loop `first` moves on
-  /// by `second` elements.
-  int whole = -1;
+  /// by `second` elements. `within` is what it was made a row of: `whole`, or a row of that which a loop around moves.
+  int whole = -1, within = -1;
   Size start = {};
   std::vector<std::pair<int, Size>> moves = {};
 };

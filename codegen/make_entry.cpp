@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace nnc::codegen {
 namespace {
 
@@ -19,8 +21,8 @@ using ir::Op;
 
 /// Puts a copy behind every data source, so that a batch can be brought together where a matrix product needs it, and behind every
 /// output that no kernel would compute (a leaf, a view, or one that has kernels of its own kind). Adjoints of values' own are done with; what
-/// windows spread is summed by reading.
-ir::Function prepare(const ir::Function &function) {
+/// windows spread is summed by reading. `is_home`: the outputs whose buffer is the node's own memory, so that a kernel of any kind may write them.
+ir::Function prepare(const ir::Function &function, const std::vector<bool> &is_home = {}) {
   ir::Function result;
   ir::Builder builder(result);
   result.name = function.name;
@@ -52,12 +54,16 @@ ir::Function prepare(const ir::Function &function) {
     input.node = renamed[id];
     if (input.kind == ir::InputKind::source) renamed[id] = copy_of(renamed[id]);
   }
-  for (ir::Output output : function.outputs) {
+  for (size_t i = 0; i < function.outputs.size(); ++i) {
+    ir::Output output = function.outputs[i];
+    const bool is_only = std::count_if(function.outputs.begin(), function.outputs.end(),
+                                       [&](const ir::Output &other) { return other.node == output.node; }) == 1;
     output.node = renamed[output.node];
-    Op op = result.nodes[output.node].op;
-    bool computed =
+    const Op op = result.nodes[output.node].op;
+    const bool is_stored =
         std::holds_alternative<ir::ScalarBody>(record(op).kernel) || op == Op::reduce || op == Op::argreduce || op == Op::dot;
-    if (!computed) output.node = copy_of(output.node);
+    const bool is_at_home = !is_home.empty() && is_home[i] && is_only && has_own_operands(op);
+    if (!is_stored && !is_at_home) output.node = copy_of(output.node);
     result.outputs.push_back(output);
   }
   return result;
@@ -117,6 +123,7 @@ private:
   /// The rows of a tensor, one a turn of `loop`.
   MemoryView rows_of(const MemoryView &view, int loop, const ir::ScanAttributes &scan) {
     Buffer row = entry_.buffers[view.buffer];
+    row.within = view.buffer;
     if (row.whole < 0) row.whole = view.buffer;
     const Size last = view.strides[0] * Size(scan.turns - 1);
     row.start = row.start + view.start + (scan.backwards ? last : Size(0));
@@ -131,40 +138,57 @@ private:
     const auto &scan = std::get<ir::ScanAttributes>(node.attributes);
     const int number = static_cast<int>(entry_.loops.size());
     entry_.loops.push_back({scan.turns, 0, 0});
-    std::vector<BufferId> results(node.type.parts.size(), -1);
+    std::vector<std::optional<MemoryView>> results(node.type.parts.size());
     for (const Member &member : group.members)
-      results[std::get<ir::PartAttributes>(function[member.node].attributes).number] = memory.buffer(member.node);
+      results[std::get<ir::PartAttributes>(function[member.node].attributes).number] = memory.view(member.node);
 
     Task loop{{}, number, {}, {}};
-    std::vector<MemoryView> arguments;
+    std::vector<BufferId> targets(results.size(), -1); // where the body's results go
+    std::vector<bool> is_wanted;
+    for (const auto &result : results) is_wanted.push_back(result.has_value());
+    for (const CarriedRows &rows : carried_rows(scan, is_wanted))
+      for (const auto *numbers : {&rows.before, &rows.after})
+        for (int result : *numbers) is_wanted[result] = false;
+    Surroundings around;
     for (size_t i = 0; i < node.operands.size(); ++i) {
       const NodeId operand = node.operands[i];
       if (i >= static_cast<size_t>(scan.carries)) {
         const bool sequence = i < static_cast<size_t>(scan.carries + scan.sequences);
-        arguments.push_back(sequence ? rows_of(*memory.view(operand), number, scan) : *memory.view(operand));
+        around.arguments.push_back(sequence ? rows_of(*memory.view(operand), number, scan) : *memory.view(operand));
         continue;
       }
       const ir::Type &type = function.type(operand);
-      if (results[i] < 0)
-        results[i] = add({Space::arena, 0, 0, type.elem, element_count(type.dims), fmt::format("carried {}", i)});
-      units.push_back({build_copy(function, memory, layout_, operand, results[i]), -1, {}, {}});
-      arguments.push_back({results[i], 0, row_major_strides(type.dims), -1});
-      loop.carried.insert(results[i]);
+      if (const BufferId rows = memory.rows_of_carry(group.scan, static_cast<int>(i)); rows >= 0) {
+        MemoryView before{rows, 0, row_major_strides(type.dims), -1}, after = before;
+        before.strides.insert(before.strides.begin(), element_count(type.dims)), after.strides = before.strides;
+        (scan.backwards ? before : after).start = element_count(type.dims);
+        Access first{rows, scan.backwards ? element_count(type.dims) * Size(scan.turns) : Size(0), {}, {}};
+        units.push_back({build_copy(function, memory, layout_, operand, first), -1, {}, {}});
+        around.arguments.push_back(rows_of(before, number, scan));
+        targets[i] = rows_of(after, number, scan).buffer;
+      } else {
+        targets[i] = results[i] ? results[i]->buffer
+                                : add({Space::arena, 0, 0, type.elem, element_count(type.dims), fmt::format("carried {}", i)});
+        units.push_back({build_copy(function, memory, layout_, operand, {targets[i], 0, {}, {}}), -1, {}, {}});
+        around.arguments.push_back({targets[i], 0, row_major_strides(type.dims), -1});
+        loop.carried.insert(targets[i]);
+      }
+      is_wanted[i] = true;
     }
+    for (size_t i = static_cast<size_t>(scan.carries); i < results.size(); ++i)
+      if (is_wanted[i]) targets[i] = rows_of(*results[i], number, scan).buffer;
 
     ir::Function body = *scan.body;
-    std::vector<BufferId> outputs;
-    for (size_t i = 0; i < scan.body->outputs.size(); ++i) {
-      if (results[i] < 0) continue;
-      const bool carried = i < static_cast<size_t>(scan.carries);
-      const MemoryView whole{results[i], 0, row_major_strides(node.type.parts[i].dims), -1};
-      outputs.push_back(carried ? results[i] : rows_of(whole, number, scan).buffer);
-    }
     size_t next = 0;
-    std::erase_if(body.outputs, [&](const ir::Output &) { return results[next++] < 0; });
-    const ir::Function prepared = prepare(body);
-    const Memory inside(prepared, layout_, entry_, &arguments);
-    loop.body = build(prepared, inside, outputs);
+    std::erase_if(body.outputs, [&](const ir::Output &) { return !is_wanted[next++]; });
+    std::erase(targets, -1);
+    std::vector<bool> is_home; // a result lies where it is collected from the first
+    for (BufferId target : targets) is_home.push_back(entry_.buffers[target].within >= 0);
+    const ir::Function prepared = prepare(body, is_home);
+    for (size_t i = 0; i < targets.size(); ++i)
+      if (is_home[i]) around.homes.emplace(prepared.outputs[i].node, targets[i]);
+    const Memory inside(prepared, layout_, entry_, &around);
+    loop.body = build(prepared, inside, targets);
     units.push_back(std::move(loop));
   }
 

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace nnc::codegen {
 namespace {
 
@@ -75,9 +77,28 @@ bool is_inner_product(const ir::Function &function, NodeId id) {
   return free_axes(0) == 0 || free_axes(1) == 0;
 }
 
-Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry, const std::vector<MemoryView> *arguments)
-    : function_(function), layout_(layout), arguments_(arguments), kept_(function.nodes.size(), false),
-      buffer_(function.nodes.size(), -1) {
+std::vector<CarriedRows> carried_rows(const ir::ScanAttributes &scan, const std::vector<bool> &used) {
+  const ir::Function &body = *scan.body;
+  std::vector<CarriedRows> rows;
+  for (int carry = 0; carry < scan.carries; ++carry) rows.push_back({carry, {}, {}});
+  auto find = [&](auto &&node_of, NodeId node) {
+    return std::find_if(rows.begin(), rows.end(), [&](const CarriedRows &of) { return node_of(of.carry) == node; });
+  };
+  for (size_t result = scan.carries; result < body.outputs.size(); ++result) {
+    if (!used[result]) continue;
+    const NodeId node = body.outputs[result].node;
+    if (auto before = find([&](int carry) { return body.inputs[carry].node; }, node); before != rows.end())
+      before->before.push_back(static_cast<int>(result));
+    else if (auto after = find([&](int carry) { return body.outputs[carry].node; }, node); after != rows.end())
+      after->after.push_back(static_cast<int>(result));
+  }
+  std::erase_if(rows, [](const CarriedRows &of) { return of.before.empty() && of.after.empty(); });
+  return rows;
+}
+
+Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry, const Surroundings *around)
+    : function_(function), layout_(layout), around_(around), kept_(function.nodes.size(), false),
+      buffer_(function.nodes.size(), -1), home_(function.nodes.size()), placed_in_(function.nodes.size(), ir::no_node) {
   innermost_ = innermost_axes(function);
   for (const ir::Output &output : function.outputs) innermost_[output.node] = -1;
   for (NodeId id = 0; id < function.nodes.size(); ++id)
@@ -86,6 +107,7 @@ Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry,
     kept_.assign(function.nodes.size(), false);
     choose();
   } while (has_lost_reshape());
+  place_in_concatenations();
   make_buffers(entry);
 }
 
@@ -113,7 +135,7 @@ Size Memory::elements(NodeId id) const {
   return element_count(function_.type(id).dims);
 }
 
-std::vector<Size> Memory::strides(NodeId id) const {
+std::vector<Size> Memory::own_strides(NodeId id) const {
   const ir::Shape &dims = function_.type(id).dims;
   const int last = innermost_[id];
   if (last < 0) return row_major_strides(dims);
@@ -177,12 +199,71 @@ void Memory::choose() {
   for (const ir::Output &output : function_.outputs) kept_[output.node] = true;
 }
 
+/// What a kernel computes for a concatenation alone is computed into its place there. (Who else read it would seem to read the other parts.)
+void Memory::place_in_concatenations() {
+  std::vector<bool> is_reshaped(function_.nodes.size(), false); // read as one stretch of memory
+  for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+    const Node &node = function_[id];
+    if (node.op != Op::reshape || std::get<ir::View>(record(node.op).kernel).map(node, function_.type(node.operands[0])))
+      continue;
+    NodeId below = node.operands[0];
+    while (!kept_[below] && !function_[below].operands.empty()) below = function_[below].operands[0];
+    is_reshaped[below] = true;
+  }
+  const std::vector<uint32_t> uses = use_counts(function_);
+  auto may_be_placed = [&](NodeId id) {
+    const Op op = function_[id].op;
+    const bool computed =
+        is_scalar(function_[id]) || op == Op::reduce || op == Op::argreduce || op == Op::dot || op == Op::concatenate;
+    return computed && uses[id] == 1 && !is_reshaped[id] && placed_in_[id] == ir::no_node &&
+           !(around_ && around_->homes.contains(id));
+  };
+  for (NodeId id = 0; id < function_.nodes.size(); ++id) {
+    if (function_[id].op != Op::concatenate) continue;
+    const std::vector<NodeId> &operands = function_[id].operands;
+    for (NodeId operand : operands)
+      if (may_be_placed(operand)) placed_in_[operand] = id, kept_[operand] = true;
+  }
+}
+
+/// One buffer for what the scan carries and collects of one value.
+void Memory::make_carried_rows(Entry &entry, NodeId id) {
+  const auto &scan = std::get<ir::ScanAttributes>(function_[id].attributes);
+  std::vector<NodeId> part(scan.body->outputs.size(), ir::no_node);
+  std::vector<bool> used(part.size(), false);
+  for (NodeId user = id + 1; user < function_.nodes.size(); ++user) {
+    if (function_[user].op != Op::part || function_[user].operands[0] != id) continue;
+    const auto number = std::get<ir::PartAttributes>(function_[user].attributes).number;
+    part[number] = user, used[number] = true;
+  }
+  for (const CarriedRows &rows : carried_rows(scan, used)) {
+    const ir::Type &type = function_.type(function_[id].operands[rows.carry]);
+    const Size row = element_count(type.dims);
+    entry.buffers.push_back(
+        {Space::arena, 0, 0, type.elem, row * Size(scan.turns + 1), fmt::format("%{} carried {}", id, rows.carry)});
+    const auto buffer = static_cast<BufferId>(entry.buffers.size() - 1);
+    carried_rows_[{id, rows.carry}] = buffer;
+    auto place = [&](int result, int64_t from_row) {
+      if (part[result] != ir::no_node)
+        home_[part[result]] = MemoryView{buffer, row * Size(from_row), row_major_strides(function_.type(part[result]).dims), -1};
+    };
+    place(rows.carry, scan.backwards ? 0 : scan.turns);
+    for (int result : rows.before) place(result, scan.backwards ? 1 : 0);
+    for (int result : rows.after) place(result, scan.backwards ? 0 : 1);
+  }
+}
+
+BufferId Memory::rows_of_carry(NodeId scan, int carry) const {
+  const auto found = carried_rows_.find({scan, carry});
+  return found == carried_rows_.end() ? -1 : found->second;
+}
+
 void Memory::make_buffers(Entry &entry) {
   auto add = [&](Buffer buffer) {
     entry.buffers.push_back(std::move(buffer));
     return static_cast<BufferId>(entry.buffers.size() - 1);
   };
-  for (int number = 0; !arguments_ && number < layout_.data; ++number)
+  for (int number = 0; !around_ && number < layout_.data; ++number)
     row_tables_.push_back(add({Space::rows, number, 0, ir::Elem::i32, Size::power(1, 1), fmt::format("rows{}", number)}));
   for (NodeId id = 0; id < function_.nodes.size(); ++id) {
     const Node &node = function_[id];
@@ -206,19 +287,37 @@ void Memory::make_buffers(Entry &entry) {
         entry.constants.push_back(values);
       }
     }
-    if (kept_[id]) buffer_[id] = add({Space::arena, 0, 0, node.type.elem, elements, fmt::format("%{}", id)});
+    if (node.op == Op::scan) make_carried_rows(entry, id);
+    if (!kept_[id] || home_[id] || placed_in_[id] != ir::no_node) continue;
+    const bool given = around_ && around_->homes.contains(id);
+    const BufferId made =
+        given ? around_->homes.at(id) : add({Space::arena, 0, 0, node.type.elem, elements, fmt::format("%{}", id)});
+    home_[id] = MemoryView{made, 0, own_strides(id), -1};
+  }
+  for (NodeId id = static_cast<NodeId>(function_.nodes.size()); id-- > 0;) { // a concatenation within another after that
+    const Node &node = function_[id];
+    if (node.op != Op::concatenate) continue;
+    const int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];
+    int64_t at = 0;
+    for (NodeId operand : node.operands) {
+      if (placed_in_[operand] == id) {
+        home_[operand] = home_[id];
+        home_[operand]->start = home_[id]->start + home_[id]->strides[axis] * Size(at);
+      }
+      at += function_.type(operand).dims[axis].count;
+    }
   }
 }
 
 std::optional<MemoryView> Memory::view(NodeId id) const {
   const Node &node = function_[id];
-  if (kept_[id]) return MemoryView{buffer_[id], 0, strides(id), -1};
+  if (kept_[id]) return home_[id] ? *home_[id] : MemoryView{-1, 0, own_strides(id), -1};
   if (node.op == Op::input) {
     const ir::Input &input = function_.inputs[std::get<ir::InputAttributes>(node.attributes).number];
     MemoryView made{buffer_[id], 0, row_major_strides(node.type.dims), -1};
     if (input.kind == ir::InputKind::tensor) return made;
-    if (input.kind == ir::InputKind::argument && arguments_)
-      return arguments_->at(std::get<ir::InputAttributes>(node.attributes).number);
+    if (input.kind == ir::InputKind::argument && around_)
+      return around_->arguments.at(std::get<ir::InputAttributes>(node.attributes).number);
     if (input.kind == ir::InputKind::source) {
       const SourceLayout &source = layout_.sources[input.slot];
       made.rows = source.data;

@@ -13,18 +13,17 @@ static BufferId root_of(const std::vector<Buffer> &buffers, BufferId id) {
   return buffers[id].whole < 0 ? id : buffers[id].whole;
 }
 
-Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
+namespace {
+
+/// The memory that a kernel reads and writes, each buffer given as `root` of it.
+template <typename Root> Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers, Root &&root) {
   Traffic traffic;
   for (const Step &step : kernel.steps)
     for (const Kernel &part : step.kernels) {
-      Traffic some = traffic_of(part, buffers);
+      Traffic some = traffic_of(part, buffers, root);
       traffic.reads.merge(some.reads);
       traffic.writes.merge(some.writes);
     }
-  auto is_private = [&](BufferId id) { return buffers[id].space == Space::slab; };
-  std::erase_if(traffic.reads, is_private);
-  std::erase_if(traffic.writes, is_private);
-  auto root = [&](BufferId id) { return root_of(buffers, id); };
   for (const Stage &stage : kernel.stages)
     for (ValueId id : stage.code) {
       const Instruction &value = kernel.values[id];
@@ -40,14 +39,29 @@ Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
     traffic.reads.insert(root(kernel.packing->from.buffer));
     traffic.writes.insert(root(kernel.packing->to));
   }
+  auto is_private = [&](BufferId id) { return buffers[id].space == Space::slab; };
+  std::erase_if(traffic.reads, is_private);
+  std::erase_if(traffic.writes, is_private);
   return traffic;
 }
 
-Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) {
-  if (unit.loop < 0) return codegen::traffic_of(unit.kernel, buffers);
+} // namespace
+
+Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
+  return traffic_of(kernel, buffers, [&](BufferId id) { return root_of(buffers, id); });
+}
+
+Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) { return traffic_of(unit, -1, buffers); }
+
+Traffic traffic_of(const Task &unit, int loop, const std::vector<Buffer> &buffers) {
+  auto still = [&](BufferId id) {
+    while (!buffers[id].moves.empty() && buffers[id].moves.back().first > loop) id = buffers[id].within;
+    return id;
+  };
+  if (unit.loop < 0) return traffic_of(unit.kernel, buffers, still);
   Traffic traffic;
   for (const Task &inner : unit.body) {
-    Traffic some = traffic_of(inner, buffers);
+    Traffic some = traffic_of(inner, loop, buffers);
     traffic.reads.merge(some.reads);
     traffic.writes.merge(some.writes);
   }
@@ -96,7 +110,7 @@ void keep_used(Kernel &kernel, const std::set<BufferId> &loaded, const std::vect
   }
   for (Stage &stage : kernel.stages) std::erase_if(stage.code, [&](ValueId id) { return !used[id]; });
   std::erase_if(kernel.stages, [](const Stage &stage) { return stage.code.empty(); });
-  if (kernel.ordering && !loaded.count(kernel.ordering->result.buffer)) kernel.ordering.reset();
+  if (kernel.ordering && !loaded.count(root_of(buffers, kernel.ordering->result.buffer))) kernel.ordering.reset();
 }
 
 /// Edges of the order, kernel to kernel.
@@ -192,12 +206,12 @@ void drop_dead_stores(std::vector<Task> &units, const std::vector<Buffer> &buffe
 
 namespace {
 
-/// The units of one level in order. `carried`: by the loop around.
-std::vector<Task> ordered(std::vector<Task> units, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
+/// The units within a loop (-1: of the entry) in order. `carried`: by it.
+std::vector<Task> ordered(std::vector<Task> units, int loop, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
   for (Task &unit : units)
-    if (unit.loop >= 0) unit.body = ordered(std::move(unit.body), unit.carried, buffers);
+    if (unit.loop >= 0) unit.body = ordered(std::move(unit.body), unit.loop, unit.carried, buffers);
   std::vector<Traffic> traffic;
-  for (const Task &unit : units) traffic.push_back(traffic_of(unit, buffers));
+  for (const Task &unit : units) traffic.push_back(traffic_of(unit, loop, buffers));
   const size_t count = units.size();
   Order order(count);
   auto is_kept = [&](BufferId id) { return buffers[id].space == Space::state || carried.contains(id); };
@@ -274,12 +288,18 @@ void flatten(std::vector<Task> units, Entry &entry) {
 
 } // namespace
 
-void schedule(std::vector<Task> units, Entry &entry) { flatten(ordered(std::move(units), {}, entry.buffers), entry); }
+void schedule(std::vector<Task> units, Entry &entry) { flatten(ordered(std::move(units), -1, {}, entry.buffers), entry); }
 
 namespace {
 
-/// Whether two buffers share memory.
-bool overlap(const Buffer &a, const Buffer &b) {
+/// Whether two buffers share memory in the same turn.
+bool overlap(const std::vector<Buffer> &buffers, BufferId first, BufferId second) {
+  const Buffer &one = buffers[first], &other = buffers[second];
+  if (one.whole >= 0 && one.whole == other.whole && one.moves == other.moves) { // one row after the other?
+    const Size &step = one.moves.back().second;
+    if (one.start + step == other.start || other.start + step == one.start) return false;
+  }
+  const Buffer &a = memory_of(buffers, first), &b = memory_of(buffers, second);
   if (a.space != b.space) return false;
   if (a.space == Space::state) return a.number == b.number;
   if (a.space != Space::arena) return a.space == Space::output && a.number == b.number;
@@ -300,14 +320,14 @@ void place_barriers(Entry &entry) {
   auto meet = [&](const std::set<BufferId> &a, const std::set<BufferId> &b) {
     for (BufferId x : a)
       for (BufferId y : b)
-        if (overlap(entry.buffers[x], entry.buffers[y])) return true;
+        if (overlap(entry.buffers, x, y)) return true;
     return false;
   };
   std::set<int> begins = {0}; // a turn comes after the one before it
   for (const TurnLoop &loop : entry.loops) begins.insert(loop.first);
   for (int number = 0; number < static_cast<int>(entry.kernels.size()); ++number) {
     Kernel &kernel = entry.kernels[number];
-    Traffic traffic = traffic_of(kernel, entry.buffers);
+    Traffic traffic = traffic_of(kernel, entry.buffers, [](BufferId id) { return id; });
     kernel.barrier_before =
         begins.contains(number) || meet(traffic.reads, writes) || meet(traffic.writes, writes) || meet(traffic.writes, reads);
     if (kernel.barrier_before) reads.clear(), writes.clear();

@@ -21,6 +21,9 @@ struct Traffic {
 };
 Traffic traffic_of(const Kernel &, const std::vector<Buffer> &);
 Traffic traffic_of(const Task &, const std::vector<Buffer> &);
+/// The same in terms of what does not move within a turn of `loop` (-1: at all). Different rows of one buffer that it moves are different things: what
+/// is carried in rows is read from one and written to the next.
+Traffic traffic_of(const Task &, int loop, const std::vector<Buffer> &);
 
 /// Drops stores to scratch that nothing loads, and what was computed only for them.
 void drop_dead_stores(std::vector<Task> &, const std::vector<Buffer> &);

@@ -16,8 +16,8 @@ constexpr size_t most_steps = 16;
 /// What the kernels of one level read and write, and which must run before which.
 class Order {
 public:
-  Order(const std::vector<Task> &units, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
-    for (const Task &unit : units) traffic.push_back(traffic_of(unit, buffers));
+  Order(const std::vector<Task> &units, int loop, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
+    for (const Task &unit : units) traffic.push_back(traffic_of(unit, loop, buffers));
     std::map<BufferId, std::vector<size_t>> writers;
     std::vector<std::vector<size_t>> before(units.size());
     for (size_t unit = 0; unit < units.size(); ++unit)
@@ -88,8 +88,9 @@ using Remade = std::map<BufferId, BufferId>;
 /// Kernels that are to be steps, around the product that makes the first large tensor.
 class Run {
 public:
-  Run(std::vector<Task> &units, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits, Remade &remade)
-      : units_(units), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(units, entry.buffers, carried),
+  Run(std::vector<Task> &units, int loop, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits,
+      Remade &remade)
+      : units_(units), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(units, loop, entry.buffers, carried),
         limits_(limits), remade_(remade) {}
 
   /// A run around unit `seed`.
@@ -409,22 +410,22 @@ struct Search {
   bool is_seed(const Task &unit) const { return unit.loop < 0 && codegen::is_seed(unit.kernel, limits.least_product); }
 
   /// Makes one run's large tensors again for others. True where there was one.
-  bool remake(std::vector<Task> &units, const std::set<BufferId> &carried) {
+  bool remake(std::vector<Task> &units, int loop, const std::set<BufferId> &carried) {
     for (Task &unit : units)
-      if (remake(unit.body, unit.carried)) return true;
+      if (remake(unit.body, unit.loop, unit.carried)) return true;
     for (size_t seed = 0; seed < units.size(); ++seed) {
       if (!is_seed(units[seed])) continue;
-      Run run(units, entry, carried, limits, remade);
+      Run run(units, loop, entry, carried, limits, remade);
       if (run.grow(seed) && run.remake()) return true;
     }
     return false;
   }
 
-  void replace(std::vector<Task> &units, const std::set<BufferId> &carried) {
-    for (Task &unit : units) replace(unit.body, unit.carried);
+  void replace(std::vector<Task> &units, int loop, const std::set<BufferId> &carried) {
+    for (Task &unit : units) replace(unit.body, unit.loop, unit.carried);
     for (size_t seed = 0; seed < units.size(); ++seed) {
       if (!is_seed(units[seed])) continue;
-      Run run(units, entry, carried, limits, remade);
+      Run run(units, loop, entry, carried, limits, remade);
       if (run.grow(seed) && run.replace()) seed = static_cast<size_t>(-1); // the units have other numbers now
     }
   }
@@ -434,8 +435,8 @@ struct Search {
 
 void form_slabs(std::vector<Task> &units, Entry &entry, const SlabLimits &limits) {
   Search search{entry, limits, {}};
-  while (search.remake(units, {})) drop_dead_stores(units, entry.buffers);
-  search.replace(units, {});
+  while (search.remake(units, -1, {})) drop_dead_stores(units, entry.buffers);
+  search.replace(units, -1, {});
 }
 
 } // namespace nnc::codegen
