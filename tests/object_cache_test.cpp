@@ -63,7 +63,7 @@ TEST_CASE("an object is found by its key as it was kept, and not where a byte of
   TemporaryFolder folder;
   const ObjectCache cache(folder / "cache");
   const Digest key = digest("key"), other = digest("other");
-  const std::string object = std::string("an object") + '\0' + "with a zero";
+  const std::string object("an object\0with a zero", 21);
   CHECK_FALSE(cache.find(key));
   cache.keep(key, object);
   CHECK(cache.find(key) == object);
