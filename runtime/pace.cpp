@@ -12,7 +12,8 @@ int Pace::threads(double now) {
   const double since = now - last_trial;
   const bool is_time = since > std::max(between_trials, trial_cost / most_of_the_time);
   const bool is_disturbed = used.last > disturbed * used.least && since > std::max(trial_seconds, trial_cost) * 10;
-  is_trial = !one.known() || is_time || is_disturbed;
+  const bool is_cheap = !one.known() && many.last < trial_seconds;
+  is_trial = is_cheap || is_time || is_disturbed;
   return prefers_one != is_trial ? 1 : all;
 }
 
