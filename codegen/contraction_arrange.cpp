@@ -11,7 +11,7 @@ namespace nnc::codegen {
 
 namespace {
 
-bool is_still(const Access &access, size_t axis) { return axis >= access.strides.size() || access.strides[axis].is_zero(); }
+bool is_still(const Access &access, size_t axis) { return stride_of(access, axis).is_zero(); }
 
 /// Axes i and k of the nest, outer ones and then m and n, in each other's place.
 Kernel exchanged(Kernel kernel, size_t i, size_t k) {
@@ -47,12 +47,13 @@ Kernel turned(Kernel kernel) {
 }
 
 /// Whether lanes that lie along n are neighbours in memory.
-bool is_contiguous(const Access &access, size_t n) { return n < access.strides.size() && access.strides[n] == Size(1); }
+bool is_contiguous(const Access &access, size_t n) { return stride_of(access, n) == Size(1); }
 
 /// Whether neighbours along an axis are in one page or the next.
 bool is_near(const Access &access, size_t axis) {
   constexpr int64_t far = 1024;
-  return axis < access.strides.size() && access.strides[axis].is_constant() && std::abs(access.strides[axis].c[0]) < far;
+  const Size stride = stride_of(access, axis);
+  return stride.is_constant() && std::abs(stride.c[0]) < far;
 }
 
 /// Cycles or so of the whole kernel per summed point: products, the packing of b where its lanes are apart, and, shared among all summed points, stores

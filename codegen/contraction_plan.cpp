@@ -40,32 +40,38 @@ double product_cycles(Tile tile, int64_t m, int64_t vectors) {
   return static_cast<double>(vectors / tile.vectors) * column(tile.vectors) + column(vectors_left);
 }
 
-Size stride(const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); }
+/// Points of k for which a panel stays in the second-level cache.
+int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
+  return panel_bytes / (int64_t{p.width} * p.tile.vectors * ir::bytes(c.elem));
+}
 
 /// Rows of b that are far apart fall into few sets of the first-level cache.
 bool is_far_apart(const Size &stride, int bytes) { return !stride.is_constant() || stride.c[0] * bytes >= 1024; }
 
-/// The chunks of k, and whether the thread packs b itself.
-void plan_panel(ContractionPlan &p, const Kernel &kernel) {
+/// The chunks of k: short enough for a panel of a chunk to stay in the first-level cache, where k is long; else as long as a panel may be.
+void plan_chunks(ContractionPlan &p, const Contraction &c) {
+  auto behind = [&](size_t axis) { return points_of(std::span(c.k).subspan(axis + 1)); };
+  double usual = 1;
+  for (const Size &extent : c.k) usual *= static_cast<double>(usual_extent(extent));
+  const bool is_long = usual > longest_k;
+  const int64_t most = is_long ? chunk_of_k : panel_points(p, c);
+  size_t axis = 0;
+  while (axis + 1 < c.k.size() && is_long && !(behind(axis).is_constant() && behind(axis).c[0] <= most)) ++axis;
+  const Size inner = behind(axis);
+  if (!inner.is_constant() || inner.is_zero()) return;
+  p.chunk_axis = static_cast<int>(axis);
+  p.k_chunk = is_long || !c.k[axis].is_constant() ? std::max<int64_t>(most / inner.c[0], 1) : c.k[axis].c[0];
+  p.splits_k = axis > 0 || !c.k[axis].is_constant() || c.k[axis].c[0] > p.k_chunk;
+  p.chunk_points = p.k_chunk * inner.c[0];
+}
+
+/// Whether the thread packs b itself.
+bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
-  const int bytes = ir::bytes(c.elem);
-  const bool contiguous = stride(c.b, outer + 1) == Size(1);
-  const bool is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
-  const bool packs = !c.panel && !(contiguous && !(is_reused && is_far_apart(stride(c.b, outer + 2), bytes)));
-  const Size inner = inner_points(c.k);
-  const int64_t most = panel_bytes / (int64_t{p.width} * p.tile.vectors * bytes);
-  if (c.panel) p.panel = Panel::given;
-  if (!inner.is_constant() || inner.is_zero()) return;
-  const bool is_long = usual_extent(c.k[0]) * inner.c[0] > longest_k;
-  if (is_long)
-    p.k_chunk = std::max<int64_t>(chunk_of_k / inner.c[0], 1);
-  else
-    p.k_chunk = c.k[0].is_constant() ? c.k[0].c[0] : std::max<int64_t>(most / inner.c[0], 1);
-  p.splits_k = !c.k[0].is_constant() || c.k[0].c[0] > p.k_chunk;
-  if (!packs || p.k_chunk * inner.c[0] > most) return;
-  p.panel = Panel::private_;
-  p.panel_rows = p.k_chunk * inner.c[0];
+  const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
+  if (contiguous && !(is_reused && is_far_apart(stride_of(c.b, outer + 2), ir::bytes(c.elem)))) return false;
+  return p.chunk_points > 0 && p.chunk_points <= panel_points(p, c);
 }
 
 /// Outer axes that all read the same long operands, as those over the places of a window in a convolution's weights do, go inside the chunks.
@@ -82,6 +88,16 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   }
   if (points > most_sums || rows > most_sums || points * rows * tiles * step > most_sums) return;
   p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
+}
+
+/// Rows of a whose elements for one k are neighbours and for the next far away.
+void plan_copies(ContractionPlan &p, const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  const size_t m = kernel.axes.size();
+  const bool strided = stride_of(c.a, m) == Size(1) && is_far_apart(stride_of(c.a, m + 1 + c.k.size()), ir::bytes(c.elem));
+  const bool is_block = !p.keeps_all || c.m.c[0] <= int64_t{blocks_of_rows} * p.tile.rows;
+  if (strided && is_block && p.chunk_points > 0 && p.chunk_points <= chunk_of_k && c.a.indirect.empty() && p.width > 1)
+    p.a_pitch = static_cast<int>(std::bit_ceil(static_cast<unsigned>(p.tile.rows)));
 }
 
 /// The share of the time that some threads work when they part `granules` among them, summed over numbers of threads.
@@ -132,10 +148,18 @@ int lanes_of(const Contraction &c, const Processor &target) {
 
 } // namespace
 
-Size inner_points(const std::vector<Size> &k) {
-  Size inner(1);
-  for (size_t axis = 1; axis < k.size(); ++axis) inner = inner * k[axis];
-  return inner;
+Size points_of(std::span<const Size> axes) {
+  Size points(1);
+  for (const Size &extent : axes) points = points * extent;
+  return points;
+}
+
+bool can_pack(const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  if (c.panel || !c.n.is_constant() || !c.b.indirect.empty()) return false;
+  for (size_t axis = 0; axis < kernel.axes.size(); ++axis)
+    if (!stride_of(c.b, axis).is_zero()) return false;
+  return std::all_of(c.k.begin(), c.k.end(), [](const Size &extent) { return extent.is_constant() && !extent.is_zero(); });
 }
 
 int64_t usual_extent(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
@@ -158,20 +182,18 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
     if (p.tile.rows > 3) p.fewer_rows.push_back(p.tile.rows / 3);
     if (p.tile.rows > 1) p.fewer_rows.push_back(1);
   }
-  plan_panel(p, kernel);
   if (c.panel && c.panel != int64_t{p.width} * p.tile.vectors) throw ir::InternalError(kernel.name + ": packed for other tiles");
+  plan_chunks(p, c);
+  p.panel = c.panel ? Panel::given : wants_panel(p, kernel) ? Panel::own : Panel::none;
   p.block_rows = int64_t{blocks_of_rows} * p.tile.rows;
   if (c.m.is_constant()) p.block_rows = std::min(p.block_rows, (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows);
   // A panel that is filled for the whole of k serves all rows; sums that one chunk makes do not have to leave the first-level cache.
-  const bool one_chunk = p.splits_k && usual_extent(c.k[0]) <= p.k_chunk;
-  if (!one_chunk && (p.panel != Panel::private_ || p.splits_k))
+  const bool one_chunk = p.splits_k && p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk;
+  if (!one_chunk && (p.panel != Panel::own || p.splits_k))
     p.block_tiles = std::min<int64_t>(blocks_of_tiles, (vectors + p.tile.vectors - 1) / p.tile.vectors);
   if (p.splits_k && !one_chunk) {
     plan_passes(p, kernel);
-    const size_t outer = kernel.axes.size();
-    const bool strided = stride(c.a, outer) == Size(1) && is_far_apart(stride(c.a, outer + 1 + c.k.size()), ir::bytes(c.elem));
-    if (strided && c.a.indirect.empty() && p.width > 1)
-      p.a_pitch = static_cast<int>(std::bit_ceil(static_cast<unsigned>(p.tile.rows)));
+    plan_copies(p, kernel);
   }
   plan_sharing(p, kernel);
   return p;

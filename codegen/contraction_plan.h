@@ -3,6 +3,8 @@
 
 #include "codegen/lower.h"
 
+#include <span>
+
 namespace nnc::codegen {
 
 /// A tile of the result that stays in registers: `rows` of m times `vectors` along n.
@@ -13,9 +15,9 @@ struct Tile {
 
 /// Where b is read from in the innermost loop.
 enum class Panel {
-  none,    // b itself, its vectors contiguous along n
-  given,   // panels that a packing made
-  private_ // a panel of `k × tile` that the thread fills before use
+  none,  // b itself, its vectors contiguous along n
+  given, // panels that a packing made
+  own,   // a panel of `k × tile` that the thread fills before use
 };
 
 struct ContractionPlan {
@@ -23,15 +25,18 @@ struct ContractionPlan {
   Tile tile;                   // of whole tiles
   std::vector<int> fewer_rows; // heights of the tiles that take the rest of m, each as often as it fits
   Panel panel = Panel::none;
-  int64_t panel_rows = 0; // packed at once, over all summed axes
-  bool splits_k = false;  // the outermost summed axis goes in chunks of `k_chunk`, with partial sums kept for a block
+  /// Whether k goes in chunks, of `k_chunk` along summed axis `chunk_axis`, one point of the axes before it and all of those behind it; partial sums
+  /// are kept for a block. Else there is one chunk.
+  bool splits_k = false;
+  int chunk_axis = 0;
   int64_t k_chunk = 0;
-  int64_t block_rows = 0,
-          block_tiles = 1; // of m, a multiple of tile.rows, and tiles of n: what a and b of a block stay in a cache for
-  bool keeps_all =
-      false; // partial sums are kept for all points of the outer axes, which pass over each chunk: there is one block
-  int a_pitch =
-      0; // not 0: the rows of a block are copied for a chunk, those of a tile beside each other, so far apart for each k
+  int64_t chunk_points = 0; // of a chunk; 0: not known
+  /// A block, whose operands stay in the second-level cache: rows of m, a multiple of tile.rows, and tiles of n.
+  int64_t block_rows = 0, block_tiles = 1;
+  /// Partial sums are kept for all points of the outer axes, which pass over each chunk; there is one block.
+  bool keeps_all = false;
+  /// Not 0: the rows of a block are copied for a chunk, those of a tile beside each other, for each k so far from those for the one before.
+  int a_pitch = 0;
   int shared_axis = 0; // of the kernel's axes, then m, n
   int64_t granule = 1;
 };
@@ -50,7 +55,7 @@ ContractionPlan plan_contraction(const Kernel &, const Processor &);
 /// Whether b can be packed ahead: it is the same for all of the outer axes, and its extents are known.
 bool can_pack(const Kernel &);
 
-/// Points of the summed axes but the outermost.
-Size inner_points(const std::vector<Size> &k);
+/// Points of axes.
+Size points_of(std::span<const Size> axes);
 
 } // namespace nnc::codegen

@@ -7,55 +7,47 @@
 
 namespace nnc::codegen {
 
-bool can_pack(const Kernel &kernel) {
-  const Contraction &c = *kernel.contraction;
-  if (c.panel || !c.n.is_constant() || !c.b.indirect.empty()) return false;
-  for (size_t axis = 0; axis < kernel.axes.size() && axis < c.b.strides.size(); ++axis)
-    if (!c.b.strides[axis].is_zero()) return false;
-  return std::all_of(c.k.begin(), c.k.end(), [](const Size &extent) { return extent.is_constant() && !extent.is_zero(); });
-}
-
 namespace {
 
 class ContractionFitting {
 public:
-  ContractionFitting(std::vector<Task> &units, Entry &entry, const Processor &target)
-      : buffers_(entry.buffers), loops_(entry.loops), target_(target), levels_{{&units, {}, -1, 1}} {
-    visit(units);
-    for (auto &[units_of_level, packings] : made_)
-      units_of_level->insert(units_of_level->end(), std::make_move_iterator(packings.begin()),
+  ContractionFitting(std::vector<Task> &tasks, Entry &entry, const Processor &target)
+      : buffers_(entry.buffers), loops_(entry.loops), target_(target), levels_{{&tasks, {}, -1, 1}} {
+    visit(tasks);
+    for (auto &[tasks_of_level, packings] : made_)
+      tasks_of_level->insert(tasks_of_level->end(), std::make_move_iterator(packings.begin()),
                              std::make_move_iterator(packings.end()));
   }
 
 private:
-  /// The list of units of the entry or of a loop's body.
+  /// The list of tasks of the entry or of a loop's body.
   struct Level {
-    std::vector<Task> *units;
+    std::vector<Task> *tasks;
     std::set<BufferId> written; // by the loop, as a whole
     int loop;
     int64_t turns;
   };
   struct Packed {
-    std::vector<Task> *units;
+    std::vector<Task> *tasks;
     Packing packing;
   };
 
-  void visit(std::vector<Task> &units) {
-    for (Task &unit : units) {
-      if (unit.loop >= 0) {
-        levels_.push_back({&unit.body, written(unit.body), unit.loop, loops_[unit.loop].turns});
-        visit(unit.body);
+  void visit(std::vector<Task> &tasks) {
+    for (Task &task : tasks) {
+      if (task.loop >= 0) {
+        levels_.push_back({&task.body, written(task.body), task.loop, loops_[task.loop].turns});
+        visit(task.body);
         levels_.pop_back();
-      } else if (unit.kernel.contraction) {
-        unit.kernel = arrange_contraction(unit.kernel, target_);
-        if (can_pack(unit.kernel)) pack(unit.kernel);
+      } else if (task.kernel.contraction) {
+        task.kernel = arrange_contraction(task.kernel, target_);
+        if (can_pack(task.kernel)) pack(task.kernel);
       }
     }
   }
 
-  std::set<BufferId> written(const std::vector<Task> &units) const {
+  std::set<BufferId> written(const std::vector<Task> &tasks) const {
     std::set<BufferId> all;
-    for (const Task &unit : units) all.merge(unit.loop >= 0 ? written(unit.body) : traffic_of(unit.kernel, buffers_).writes);
+    for (const Task &task : tasks) all.merge(task.loop >= 0 ? written(task.body) : traffic_of(task.kernel, buffers_).writes);
     return all;
   }
 
@@ -74,7 +66,6 @@ private:
   void pack(Kernel &kernel) {
     Contraction &c = *kernel.contraction;
     const size_t outer = kernel.axes.size(), level = level_of(c.b.buffer);
-    auto stride = [&](size_t axis) { return axis < c.b.strides.size() ? c.b.strides[axis] : Size(0); };
     int64_t rows = usual_extent(c.m);
     for (const Size &extent : kernel.axes) rows *= usual_extent(extent);
     for (size_t loop = level + 1; loop < levels_.size(); ++loop) rows *= levels_[loop].turns;
@@ -84,10 +75,11 @@ private:
 
     if (has_plain_sums(kernel)) walk_upwards(kernel);
     const ContractionPlan plan = plan_contraction(kernel, target_);
-    Packing packing{c.n, c.k,   int64_t{plan.width} * plan.tile.vectors, {c.b.buffer, c.b.constant, {stride(outer + 1)}, {}},
-                    0,   c.elem};
-    for (size_t axis = 0; axis < c.k.size(); ++axis) packing.from.strides.push_back(stride(outer + 2 + axis));
-    const BufferId panels = packed(*levels_[level].units, std::move(packing), kernel.place);
+    Packing packing{
+        c.n, c.k,   int64_t{plan.width} * plan.tile.vectors, {c.b.buffer, c.b.constant, {stride_of(c.b, outer + 1)}, {}},
+        0,   c.elem};
+    for (size_t axis = 0; axis < c.k.size(); ++axis) packing.from.strides.push_back(stride_of(c.b, outer + 2 + axis));
+    const BufferId panels = packed(*levels_[level].tasks, std::move(packing), kernel.place);
     c.panel = int64_t{plan.width} * plan.tile.vectors;
     c.b = {panels, 0, std::vector<Size>(outer + 2 + c.k.size()), {}};
     Size along_k(c.panel);
@@ -136,10 +128,10 @@ private:
   }
 
   /// The panels, made once for all that read the same ones.
-  BufferId packed(std::vector<Task> &units, Packing packing, PlaceId place) {
+  BufferId packed(std::vector<Task> &tasks, Packing packing, PlaceId place) {
     for (const Packed &known : packed_) {
       const Packing &p = known.packing;
-      if (known.units == &units && p.n == packing.n && p.k == packing.k && p.width == packing.width && p.elem == packing.elem &&
+      if (known.tasks == &tasks && p.n == packing.n && p.k == packing.k && p.width == packing.width && p.elem == packing.elem &&
           p.from.buffer == packing.from.buffer && p.from.constant == packing.from.constant &&
           p.from.strides == packing.from.strides)
         return p.to;
@@ -148,11 +140,11 @@ private:
     for (const Size &extent : packing.k) elements = elements * extent;
     packing.to = static_cast<BufferId>(buffers_.size());
     buffers_.push_back({Space::arena, 0, 0, packing.elem, elements, buffers_[packing.from.buffer].label + " in panels"});
-    packed_.push_back({&units, packing});
+    packed_.push_back({&tasks, packing});
     Kernel kernel;
     kernel.place = place;
     kernel.packing = std::move(packing);
-    made_[&units].push_back({std::move(kernel), -1, {}, {}});
+    made_[&tasks].push_back({std::move(kernel), -1, {}, {}});
     return static_cast<BufferId>(buffers_.size()) - 1;
   }
 
@@ -166,8 +158,8 @@ private:
 
 } // namespace
 
-void fit_contractions(std::vector<Task> &units, Entry &entry, const Processor &target) {
-  ContractionFitting(units, entry, target);
+void fit_contractions(std::vector<Task> &tasks, Entry &entry, const Processor &target) {
+  ContractionFitting(tasks, entry, target);
 }
 
 } // namespace nnc::codegen

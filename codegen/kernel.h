@@ -65,6 +65,9 @@ struct Access {
   std::vector<std::pair<ValueId, Size>> indirect; // an i32 value (a row number, an index of a gather) times a stride
 };
 
+/// Of an axis behind the last that it moves along 0.
+inline Size stride_of(const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); }
+
 enum class Code : uint8_t {
   constant,   // `value`
   given,      // in a form: number `value` of those that each of its kernels has for itself

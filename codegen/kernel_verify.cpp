@@ -55,11 +55,10 @@ private:
     if (c.k.empty()) return "a contraction without an axis to sum over";
     if (kernel_.stages.size() != 1 || kernel_.stages[0].axes != std::vector<Size>{c.m, c.n})
       return "a contraction's one stage must have the axes m, n";
-    auto stride = [](const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); };
-    if (!stride(c.a, outer + 1).is_zero()) return "a contraction's first operand moves along n";
-    if (!stride(c.b, outer).is_zero()) return "a contraction's second operand moves along m";
+    if (!stride_of(c.a, outer + 1).is_zero()) return "a contraction's first operand moves along n";
+    if (!stride_of(c.b, outer).is_zero()) return "a contraction's second operand moves along m";
     for (size_t axis = 0; c.panel && axis < outer + 2; ++axis)
-      if (!stride(c.b, axis).is_zero()) return "a packed operand moves along an axis that is not summed";
+      if (!stride_of(c.b, axis).is_zero()) return "a packed operand moves along an axis that is not summed";
     for (const Access *access : {&c.a, &c.b}) {
       if (Error e = check(*access, outer + 2 + c.k.size()); !e.empty()) return e;
       if (!ir::is_float(entry_.buffers[access->buffer].elem)) return "a contraction's operand is no float";

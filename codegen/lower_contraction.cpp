@@ -25,11 +25,9 @@ ContractionLowering::ContractionLowering(KernelFunction &f)
     if (!moves_along_k(id)) epilogue_.code.push_back(id);
   const int64_t row = int64_t{plan_.width} * plan_.tile.vectors;
   sums_ = f.local(scalar_, (plan_.splits_k ? plan_.block_rows * plan_.block_tiles : plan_.tile.rows) * row, 64);
-  if (plan_.a_pitch)
-    rows_of_a_ =
-        f.local(scalar_, plan_.block_rows / plan_.tile.rows * plan_.k_chunk * inner_points(c_.k).c[0] * plan_.a_pitch, 64);
+  if (plan_.a_pitch) rows_of_a_ = f.local(scalar_, copied_tiles() * plan_.chunk_points * plan_.a_pitch, 64);
   // A panel of squares turned over may end past the last row.
-  if (plan_.panel == Panel::private_) panel_ = f.local(scalar_, (plan_.panel_rows + plan_.width) * row, 64);
+  if (plan_.panel == Panel::own) panel_ = f.local(scalar_, (plan_.chunk_points + plan_.width) * row, 64);
 }
 
 Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {
@@ -91,22 +89,36 @@ void ContractionLowering::passes() {
       if (plan_.a_pitch) copy_rows(from(m), to(m), chunk);
       Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
       each_columns(n_first, n_end, [&](const Columns &columns) {
-        if (plan_.panel == Panel::private_) pack(columns, chunk);
+        if (plan_.panel == Panel::own) pack(columns, chunk);
         rows(columns, m_first, to(m), f_.b.CreateSub(m_first, row), chunk);
       });
     });
   });
 }
 
-/// Calls body for each chunk of the outermost summed axis, where it goes in chunks.
+/// Calls body for each chunk of k in turn.
 void ContractionLowering::chunks(const std::function<void(const Chunk &)> &body) {
-  Value *zero = f_.integer(0), *end = f_.size(c_.k[0]);
-  if (!plan_.splits_k) return body({zero, end, f_.b.getTrue(), f_.b.getTrue()});
-  f_.loop(zero, end, plan_.k_chunk, [&](Value *k) {
-    Value *next = f_.b.CreateAdd(k, f_.integer(plan_.k_chunk));
-    body({k, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, next, end), f_.b.CreateICmpEQ(k, zero),
-          f_.b.CreateICmpSGE(next, end)});
-  });
+  Value *zero = f_.integer(0), *end = f_.size(c_.k[plan_.chunk_axis]);
+  Chunk chunk{{}, zero, end, f_.b.getTrue(), f_.b.getTrue()};
+  if (!plan_.splits_k) return body(chunk);
+  auto axis = [&](auto &self, int number, Value *is_first, Value *is_last) -> void {
+    const int64_t step = number == plan_.chunk_axis ? plan_.k_chunk : 1;
+    Value *extent = f_.size(c_.k[number]);
+    f_.loop(zero, extent, step, [&](Value *k) {
+      Value *next = f_.b.CreateAdd(k, f_.integer(step));
+      Value *first_here = f_.b.CreateAnd(is_first, f_.b.CreateICmpEQ(k, zero));
+      Value *last_here = f_.b.CreateAnd(is_last, f_.b.CreateICmpSGE(next, extent));
+      if (number == plan_.chunk_axis) {
+        chunk.first = k, chunk.end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, next, extent);
+        chunk.is_first = first_here, chunk.is_last = last_here;
+        return body(chunk);
+      }
+      chunk.before.push_back(k);
+      self(self, number + 1, first_here, last_here);
+      chunk.before.pop_back();
+    });
+  };
+  axis(axis, 0, f_.b.getTrue(), f_.b.getTrue());
 }
 
 /// The tiles of n from `first` to `end`, of which the first is a whole number of tiles.
@@ -131,7 +143,7 @@ void ContractionLowering::each_columns(Value *first, Value *end, const std::func
 void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
   const int axis = static_cast<int>(outer_);
   Value *first = from(axis), *end = to(axis);
-  if (plan_.panel == Panel::private_ && !plan_.splits_k)
+  if (plan_.panel == Panel::own && !plan_.splits_k)
     return chunks([&](const Chunk &whole) {
       each_columns(n_first, n_end, [&](const Columns &columns) {
         pack(columns, whole);
@@ -146,7 +158,7 @@ void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
     chunks([&](const Chunk &chunk) {
       if (plan_.a_pitch) copy_rows(m, m_end, chunk);
       each_columns(n_first, n_end, [&](const Columns &columns) {
-        if (plan_.panel == Panel::private_) pack(columns, chunk);
+        if (plan_.panel == Panel::own) pack(columns, chunk);
         rows(columns, m, m_end, m, chunk);
       });
     });

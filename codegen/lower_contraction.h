@@ -19,8 +19,9 @@ private:
     int vectors;
     Value *last_mask; // null: all lanes
   };
-  /// A chunk of the outermost summed axis.
+  /// A chunk of k: a stretch of ContractionPlan::chunk_axis at a point of the summed axes before it.
   struct Chunk {
+    std::vector<Value *> before;
     Value *first, *end, *is_first, *is_last;
   };
 
@@ -62,6 +63,7 @@ private:
   /// Copies rows of a for a chunk (ContractionPlan::a_pitch).
   void copy_rows(Value *m, Value *end, const Chunk &);
   Value *copy_of_tile(Value *number);
+  int64_t copied_tiles() const;
 
   /// Evaluates what an operand's address needs beside the axes, at the axes given.
   void emit_indices(const Access &, const Block &);

@@ -40,40 +40,42 @@ Value *ContractionLowering::sum_address(const Columns &columns, Value *row, int 
 
 /// The thread's panel, or that of the packed b.
 Value *ContractionLowering::panel_of(const Columns &columns) {
-  if (plan_.panel == Panel::private_) return panel_;
-  Value *rows = f_.b.CreateMul(f_.size(inner_points(c_.k)), f_.size(c_.k[0]));
-  Value *offset = f_.b.CreateAdd(f_.size(c_.b.constant), f_.b.CreateMul(columns.n, rows));
+  if (plan_.panel == Panel::own) return panel_;
+  Value *offset = f_.b.CreateAdd(f_.size(c_.b.constant), f_.b.CreateMul(columns.n, f_.size(points_of(c_.k))));
   return f_.b.CreateInBoundsGEP(scalar_, f_.base(c_.b.buffer), offset);
 }
 
 void ContractionLowering::pack(const Columns &columns, const Chunk &chunk) {
   std::vector<Value *> before = axes_;
   before.push_back(f_.integer(0)); // m
-  const PanelSource source{c_.b, before, c_.n, c_.k, c_.elem, values_, [&](const Block &block) { emit_indices(c_.b, block); }};
+  const PanelSource source{c_.b,         before,  c_.n,    c_.k,
+                           chunk.before, c_.elem, values_, [&](const Block &block) { emit_indices(c_.b, block); }};
   fill_panel(f_, source, {columns.n, plan_.width, columns.vectors, columns.last_mask, panel_, plan_.tile.vectors},
              panel_order(source, plan_.width), chunk.first, chunk.end);
 }
 
 /// Calls body at each point of the summed axes in a chunk.
 void ContractionLowering::over_k(const Chunk &chunk, const std::function<void(const Point &)> &body) {
-  Point point;
+  const auto first_axis = static_cast<size_t>(plan_.chunk_axis);
+  Point point{chunk.before, nullptr, nullptr};
+  Value *before = f_.integer(0); // the number of the point before the chunk's axis
+  for (size_t axis = 0; axis < chunk.before.size(); ++axis)
+    before = f_.b.CreateAdd(f_.b.CreateMul(before, f_.size(c_.k[axis])), chunk.before[axis]);
   auto axis = [&](auto &self, size_t number, Value *position, Value *in_chunk) -> void {
     if (number == c_.k.size()) {
       point.number = position, point.in_chunk = in_chunk;
       return body(point);
     }
+    const bool is_chunked = number == first_axis;
     Value *extent = f_.size(c_.k[number]);
-    f_.loop(number == 0 ? chunk.first : f_.integer(0), number == 0 ? chunk.end : extent, 1, [&](Value *index) {
+    f_.loop(is_chunked ? chunk.first : f_.integer(0), is_chunked ? chunk.end : extent, 1, [&](Value *index) {
       point.k.push_back(index);
-      auto within = [&](Value *before) { return f_.b.CreateAdd(f_.b.CreateMul(before, extent), index); };
-      if (number == 0)
-        self(self, 1, index, f_.b.CreateSub(index, chunk.first));
-      else
-        self(self, number + 1, within(position), within(in_chunk));
+      auto within = [&](Value *outer) { return f_.b.CreateAdd(f_.b.CreateMul(outer, extent), index); };
+      self(self, number + 1, within(position), is_chunked ? f_.b.CreateSub(index, chunk.first) : within(in_chunk));
       point.k.pop_back();
     });
   };
-  axis(axis, 0, nullptr, nullptr);
+  axis(axis, first_axis, before, nullptr);
 }
 
 std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, const Point &point) {
@@ -101,9 +103,15 @@ std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, c
   return parts;
 }
 
+/// Tiles whose rows are copied at once.
+int64_t ContractionLowering::copied_tiles() const {
+  if (!plan_.keeps_all) return plan_.block_rows / plan_.tile.rows;
+  return (c_.m.c[0] + plan_.tile.rows - 1) / plan_.tile.rows;
+}
+
 /// Copies of the rows of tile number `number` of the block.
 Value *ContractionLowering::copy_of_tile(Value *number) {
-  const int64_t tile = plan_.k_chunk * inner_points(c_.k).c[0] * plan_.a_pitch;
+  const int64_t tile = plan_.chunk_points * plan_.a_pitch;
   return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(tile)));
 }
 
@@ -143,14 +151,14 @@ std::vector<Value *> ContractionLowering::addresses_of_a(const Rows &rows, const
   };
   bool is_indirect = !c_.a.indirect.empty();
   llvm::Type *type = memory_type(f_.context(), f_.form.buffers[c_.a.buffer].elem);
-  Size along_m = outer_ < c_.a.strides.size() ? c_.a.strides[outer_] : Size(0);
   for (int row = 0; row < rows.count; ++row) {
     Block block = at(row == 0 ? rows.m : f_.b.CreateAdd(rows.m, f_.integer(row)));
     if (row == 0 || is_indirect) {
       emit_indices(c_.a, block);
       addresses.push_back(address(f_, c_.a, block.axes, values_));
     } else {
-      addresses.push_back(f_.b.CreateInBoundsGEP(type, addresses[0], f_.b.CreateMul(f_.size(along_m), f_.integer(row))));
+      addresses.push_back(
+          f_.b.CreateInBoundsGEP(type, addresses[0], f_.b.CreateMul(f_.size(stride_of(c_.a, outer_)), f_.integer(row))));
     }
   }
   return addresses;

@@ -41,9 +41,8 @@ private:
     const size_t sorted = f_.kernel.axes.size();
     std::vector<Value *> first = axes_;
     first.push_back(f_.integer(0));
-    const Size stride = sorted < ordering.keys.strides.size() ? ordering.keys.strides[sorted] : Size(0);
-    f_.b.CreateCall(sort_, {address(f_, ordering.keys, first, values_), f_.size(stride), f_.size(ordering.count),
-                            address(f_, ordering.result, first, values_)});
+    f_.b.CreateCall(sort_, {address(f_, ordering.keys, first, values_), f_.size(stride_of(ordering.keys, sorted)),
+                            f_.size(ordering.count), address(f_, ordering.result, first, values_)});
   }
 
   KernelFunction &f_;

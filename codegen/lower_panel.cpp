@@ -1,5 +1,6 @@
 #include "codegen/lower_panel.h"
 
+#include "codegen/contraction_plan.h"
 #include "codegen/sharing.h"
 
 #include <algorithm>
@@ -32,18 +33,19 @@ void transpose(llvm::IRBuilderBase &b, std::vector<Value *> &rows) {
 class PanelFilling {
 public:
   PanelFilling(KernelFunction &f, const PanelSource &source, const PanelColumns &columns)
-      : f_(f), source_(source), columns_(columns), scalar_(register_type(f.context(), source.elem)) {}
+      : f_(f), source_(source), columns_(columns), scalar_(register_type(f.context(), source.elem)), k_(source.k_before) {}
 
   void run(PanelOrder order, Value *k_first, Value *k_end) {
     k_first_ = k_first, k_end_ = k_end;
-    axis(0, f_.integer(0), order);
+    axis(k_.size(), f_.integer(0), order);
   }
 
 private:
   /// Loops over the summed axes from number `at` on; `position` numbers the point of those before.
   void axis(size_t at, Value *position, PanelOrder order) {
-    Value *first = at == 0 ? k_first_ : f_.integer(0), *extent = f_.size(source_.k[at]), *end = at == 0 ? k_end_ : extent;
-    Value *base = at == 0 ? f_.b.CreateNeg(first) : f_.b.CreateMul(position, extent);
+    const bool is_first = at == source_.k_before.size();
+    Value *first = is_first ? k_first_ : f_.integer(0), *extent = f_.size(source_.k[at]), *end = is_first ? k_end_ : extent;
+    Value *base = is_first ? f_.b.CreateNeg(first) : f_.b.CreateMul(position, extent);
     const bool is_last = at + 1 == source_.k.size();
     if (is_last && order == PanelOrder::along_k) return squares(first, end, base);
     f_.loop(first, end, 1, [&](Value *index) {
@@ -121,14 +123,12 @@ private:
   std::vector<Value *> k_;
 };
 
-Size stride(const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); }
-
 } // namespace
 
 PanelOrder panel_order(const PanelSource &source, int width) {
   const size_t n = source.before.size();
-  bool turned = width > 1 && source.access.indirect.empty() && !(stride(source.access, n) == Size(1)) &&
-                stride(source.access, n + source.k.size()) == Size(1);
+  bool turned = width > 1 && source.access.indirect.empty() && !(stride_of(source.access, n) == Size(1)) &&
+                stride_of(source.access, n + source.k.size()) == Size(1);
   return turned ? PanelOrder::along_k : PanelOrder::along_n;
 }
 
@@ -148,10 +148,9 @@ int packing_lanes(const Packing &p, const Processor &target) {
 
 void lower_packing(KernelFunction &f) {
   const Packing &p = *f.kernel.packing;
-  Size rows(1);
-  for (const Size &extent : p.k) rows = rows * extent;
+  const Size rows = points_of(p.k);
   Computations values;
-  const PanelSource source{p.from, {}, p.n, p.k, p.elem, values};
+  const PanelSource source{p.from, {}, p.n, p.k, {}, p.elem, values};
   const int width = packing_lanes(p, f.target), vectors = static_cast<int>(p.width / width);
   // Turned squares may be written past a panel's rows, which threads would do to each other's panels: only where they come out even.
   PanelOrder order = panel_order(source, width);

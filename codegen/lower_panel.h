@@ -14,7 +14,8 @@ struct PanelSource {
   std::vector<llvm::Value *> before;
   const Size &n;
   const std::vector<Size> &k;
-  ir::Elem elem; // of the panel
+  std::vector<llvm::Value *> k_before; // the point of the first of these at which the panel is
+  ir::Elem elem;                       // of the panel
   Computations &values;
   std::function<void(const Block &)> emit_indices = {}; // what the address needs at a point beside the axes
 };
@@ -35,7 +36,7 @@ enum class PanelOrder : uint8_t {
 };
 PanelOrder panel_order(const PanelSource &, int width);
 
-/// Writes the rows of a panel at which the outermost summed axis is in [k_first, k_end), the first at `memory`.
+/// Writes the rows of a panel at which the first summed axis that is left is in [k_first, k_end), the first at `memory`.
 void fill_panel(KernelFunction &, const PanelSource &, const PanelColumns &, PanelOrder, llvm::Value *k_first,
                 llvm::Value *k_end);
 

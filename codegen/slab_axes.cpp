@@ -20,8 +20,6 @@ void visit_accesses(const Kernel &kernel, const std::function<void(const Access 
   visit_accesses(const_cast<Kernel &>(kernel), [&](Access &access, bool writes) { visit(access, writes); });
 }
 
-Size stride_of(const Access &access, size_t axis) { return axis < access.strides.size() ? access.strides[axis] : Size(0); }
-
 namespace {
 
 /// `size` over `divisor`, where that is a whole number for every B.

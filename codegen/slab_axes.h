@@ -15,9 +15,6 @@ using SlabAxes = std::vector<Size>;
 void visit_accesses(Kernel &, const std::function<void(Access &, bool writes)> &);
 void visit_accesses(const Kernel &, const std::function<void(const Access &, bool writes)> &);
 
-/// The stride of an access along an axis.
-Size stride_of(const Access &, size_t axis);
-
 /// The kernel with axes `slabs` first, then one of a single turn, then the rest: the axes along which its accesses of `buffer` have the strides
 /// `strides`. Axes that are several in one are parted. None where the kernel has no such axes, or where they are what its lanes lie along.
 std::optional<Kernel> with_slabs_first(const Kernel &, const SlabAxes &slabs, BufferId buffer, const std::vector<Size> &strides);

@@ -509,6 +509,21 @@ TEST_CASE("a matrix product is one chain of fused multiply-adds", "[lower]") {
             {.examples = {1}, .cpus = {"native", "x86-64-v3"}});
 }
 
+TEST_CASE("a long summed axis within another goes in chunks too", "[lower]") {
+  // Rows of 256 of which 24 are summed, and one row more than there are points: the axes are no single stretch.
+  const int64_t rows = 1500;
+  Draft d;
+  BufferId a = d.buffer(Elem::f32, B * Size((rows + 1) * 256)), b = d.buffer(Elem::f32, B * Size(rows * 20)),
+           c = d.buffer(Elem::f32, Size(24 * 20));
+  Kernel &kernel = d.kernel({});
+  kernel.contraction = Contraction{24, 20, {B, rows}, {}, {}, Elem::f32};
+  kernel.contraction->a = at(a, {1, 0, (rows + 1) * 256, 256});
+  kernel.contraction->b = at(b, {0, 1, rows * 20, 20});
+  d.stage({24, 20});
+  d.store(d.accumulator(Elem::f32), at(c, {20, 1}));
+  check(d, {.examples = {1, 3}, .cpus = {"native", "x86-64-v3"}});
+}
+
 TEST_CASE("k in several chunks is still one chain", "[lower]") {
   Options options{.examples = {1, 20, 4500}, .cpus = {"native"}};
   check(matrix_product(Elem::f32, 26, 40, 4500, false, true, false), {.examples = {1}, .cpus = {"native", "x86-64-v3"}});
