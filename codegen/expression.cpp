@@ -85,16 +85,6 @@ std::vector<At> root_operands(const ir::Function &function, NodeId id) {
   return result;
 }
 
-namespace {
-
-/// The kept node that a view of memory rests on, if any.
-NodeId kept_below(const ir::Function &function, const Memory &memory, NodeId id) {
-  while (!memory.kept(id) && !function[id].operands.empty()) id = function[id].operands[0];
-  return memory.kept(id) ? id : ir::no_node;
-}
-
-} // namespace
-
 std::vector<At> frontier(const ir::Function &function, const Memory &memory, NodeId root) {
   std::vector<At> found, work;
   std::set<At> seen;
@@ -103,8 +93,8 @@ std::vector<At> frontier(const ir::Function &function, const Memory &memory, Nod
   };
   // Read through an address that is not affine in the domain: never the same element, whatever the index.
   auto read_elsewhere = [&](NodeId id) {
-    NodeId below = kept_below(function, memory, id);
-    if (below != ir::no_node) found.push_back({below, {Affine{-1, {}}}});
+    const NodeId below = memory.below_view(id);
+    if (memory.kept(below)) found.push_back({below, {Affine{-1, {}}}});
   };
   auto expand = [&](const At &at) {
     const ir::Node &node = function[at.node];

@@ -1,11 +1,11 @@
 #include "codegen/fuse.h"
 
+#include "codegen/order.h"
 #include "ir/builder.h"
 
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <queue>
 
 namespace nnc::codegen {
 
@@ -34,17 +34,7 @@ std::vector<int> Group::value_axes(const Member &member) const {
 }
 
 bool depends_on(const std::vector<Group> &groups, int later, int earlier) {
-  std::vector<bool> seen(groups.size(), false);
-  std::vector<int> work = {later};
-  while (!work.empty()) {
-    int group = work.back();
-    work.pop_back();
-    if (group == earlier) return true;
-    if (seen[group]) continue;
-    seen[group] = true;
-    work.insert(work.end(), groups[group].after.begin(), groups[group].after.end());
-  }
-  return false;
+  return comes_after(groups.size(), later, earlier, [&](int group) -> const std::set<int> & { return groups[group].after; });
 }
 
 namespace {
@@ -216,33 +206,22 @@ private:
 
   /// The groups that are left, each behind those that it comes after.
   void put_in_order() {
-    std::vector<Group> in_order;
+    for (Group &group : groups_) group.after.erase(-1); // memory that no group makes
+    const std::vector<int> order =
+        in_order(groups_.size(), [&](int number) -> const std::set<int> & { return groups_[number].after; });
+    if (order.size() < groups_.size()) throw ir::InternalError("groups of nodes depend on each other in a circle");
+    std::vector<Group> ordered;
     std::vector<int> renamed(groups_.size(), -1);
-    std::vector<std::vector<int>> later(groups_.size());
-    std::vector<size_t> waits_for(groups_.size());
-    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
-    for (int number = 0; number < static_cast<int>(groups_.size()); ++number) {
-      groups_[number].after.erase(-1); // memory that no group makes
-      waits_for[number] = groups_[number].after.size();
-      for (int earlier : groups_[number].after) later[earlier].push_back(number);
-      if (waits_for[number] == 0) ready.push(number);
-    }
-    while (!ready.empty()) {
-      const int number = ready.top();
-      ready.pop();
-      for (int next : later[number])
-        if (--waits_for[next] == 0) ready.push(next);
+    for (int number : order) {
       Group &group = groups_[number];
       if (group.members.empty() && group.kind != GroupKind::loop) continue; // absorbed
       std::set<int> after;
       for (int earlier : group.after) after.insert(renamed[earlier]);
       group.after = std::move(after);
-      renamed[number] = static_cast<int>(in_order.size());
-      in_order.push_back(std::move(group));
+      renamed[number] = static_cast<int>(ordered.size());
+      ordered.push_back(std::move(group));
     }
-    if (std::any_of(waits_for.begin(), waits_for.end(), [](size_t left) { return left > 0; }))
-      throw ir::InternalError("groups of nodes depend on each other in a circle");
-    groups_ = std::move(in_order);
+    groups_ = std::move(ordered);
   }
 
   /// Whether the domain is that of the group, or its outer part.

@@ -103,15 +103,15 @@ public:
   EntryBuilder(Entry &entry, const Layout &layout) : entry_(entry), layout_(layout) {}
 
   std::vector<Task> build(const ir::Function &function, const Memory &memory, const std::vector<BufferId> &outputs) {
-    std::vector<Task> units;
+    std::vector<Task> tasks;
     for (const Group &group : fuse(function, memory)) {
       if (group.kind == GroupKind::loop)
-        add_loop(units, function, memory, group);
+        add_loop(tasks, function, memory, group);
       else
         for (Kernel &kernel : build_kernels(function, memory, layout_, group, outputs))
-          units.push_back({std::move(kernel), -1, {}, {}});
+          tasks.push_back({std::move(kernel), -1, {}, {}});
     }
-    return units;
+    return tasks;
   }
 
 private:
@@ -133,7 +133,7 @@ private:
   }
 
   /// A copy of what is carried at first, then the loop over the body's kernels.
-  void add_loop(std::vector<Task> &units, const ir::Function &function, const Memory &memory, const Group &group) {
+  void add_loop(std::vector<Task> &tasks, const ir::Function &function, const Memory &memory, const Group &group) {
     const ir::Node &node = function[group.scan];
     const auto &scan = std::get<ir::ScanAttributes>(node.attributes);
     const int number = static_cast<int>(entry_.loops.size());
@@ -163,13 +163,13 @@ private:
         before.strides.insert(before.strides.begin(), element_count(type.dims)), after.strides = before.strides;
         (scan.backwards ? before : after).start = element_count(type.dims);
         Access first{rows, scan.backwards ? element_count(type.dims) * Size(scan.turns) : Size(0), {}, {}};
-        units.push_back({build_copy(function, memory, layout_, operand, first), -1, {}, {}});
+        tasks.push_back({build_copy(function, memory, layout_, operand, first), -1, {}, {}});
         around.arguments.push_back(rows_of(before, number, scan));
         targets[i] = rows_of(after, number, scan).buffer;
       } else {
         targets[i] = results[i] ? results[i]->buffer
                                 : add({Space::arena, 0, 0, type.elem, element_count(type.dims), fmt::format("carried {}", i)});
-        units.push_back({build_copy(function, memory, layout_, operand, {targets[i], 0, {}, {}}), -1, {}, {}});
+        tasks.push_back({build_copy(function, memory, layout_, operand, {targets[i], 0, {}, {}}), -1, {}, {}});
         around.arguments.push_back({targets[i], 0, row_major_strides(type.dims), -1});
         loop.carried.insert(targets[i]);
       }
@@ -189,7 +189,7 @@ private:
       if (is_home[i]) around.homes.emplace(prepared.outputs[i].node, targets[i]);
     const Memory inside(prepared, layout_, entry_, &around);
     loop.body = build(prepared, inside, targets);
-    units.push_back(std::move(loop));
+    tasks.push_back(std::move(loop));
   }
 
   Entry &entry_;
@@ -222,12 +222,12 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
     entry.buffers.push_back(output_buffer(output, function.type(output.node), layout));
     outputs.push_back(static_cast<BufferId>(entry.buffers.size() - 1));
   }
-  std::vector<Task> units = EntryBuilder(entry, layout).build(function, memory, outputs);
-  drop_dead_stores(units, entry.buffers);
-  store_in_place_of_copies(units, entry.buffers);
-  form_slabs(units, entry, options.slabs);
-  fit_contractions(units, entry, processor(options.target));
-  schedule(std::move(units), entry);
+  std::vector<Task> tasks = EntryBuilder(entry, layout).build(function, memory, outputs);
+  drop_dead_stores(tasks, entry.buffers);
+  store_in_place_of_copies(tasks, entry.buffers);
+  form_slabs(tasks, entry, options.slabs);
+  fit_contractions(tasks, entry, processor(options.target));
+  schedule(std::move(tasks), entry);
   plan_memory(entry);
   place_barriers(entry);
   for (size_t number = 0; number < entry.kernels.size(); ++number) {

@@ -20,6 +20,11 @@ bool is_scalar(const Node &node) {
 }
 bool is_view(const Node &node) { return std::holds_alternative<ir::View>(record(node.op).kernel); }
 
+/// A reshape that is no affine map of its operand's index: it must be read in memory.
+bool is_reshape_of_memory(const ir::Function &function, const Node &node) {
+  return node.op == Op::reshape && !std::get<ir::View>(record(node.op).kernel).map(node, function.type(node.operands[0]));
+}
+
 /// Costs below this are computed again rather than kept.
 constexpr int cheap = 8;
 /// Likewise of what many elements each would compute again.
@@ -116,13 +121,11 @@ bool Memory::has_lost_reshape() {
   bool lost = false;
   for (NodeId id = 0; id < function_.nodes.size(); ++id) {
     const Node &node = function_[id];
-    if (node.op != Op::reshape || std::get<ir::View>(record(node.op).kernel).map(node, function_.type(node.operands[0])))
-      continue;
+    if (!is_reshape_of_memory(function_, node)) continue;
     const std::optional<MemoryView> base = view(node.operands[0]);
     if (!base || base->rows >= 0 || reshape_strides(function_.type(node.operands[0]).dims, base->strides, node.type.dims))
       continue;
-    NodeId below = node.operands[0];
-    while (!kept_[below] && !function_[below].operands.empty()) below = function_[below].operands[0];
+    const NodeId below = below_view(node.operands[0]);
     if (!kept_[below] || innermost_[below] < 0) continue;
     innermost_[below] = -1;
     lost = true;
@@ -130,10 +133,12 @@ bool Memory::has_lost_reshape() {
   return lost;
 }
 
-Size Memory::elements(NodeId id) const {
+NodeId Memory::below_view(NodeId id) const {
   while (!kept_[id] && !function_[id].operands.empty()) id = function_[id].operands[0];
-  return element_count(function_.type(id).dims);
+  return id;
 }
+
+Size Memory::elements(NodeId id) const { return element_count(function_.type(below_view(id)).dims); }
 
 std::vector<Size> Memory::own_strides(NodeId id) const {
   const ir::Shape &dims = function_.type(id).dims;
@@ -184,12 +189,9 @@ void Memory::choose() {
     if (node.op == Op::dot && !is_inner_product(function_, id))
       for (NodeId operand : node.operands) require(operand);
     if (node.op == Op::gather || node.op == Op::order) require(node.operands[0]);
-    if (node.op == Op::reshape) {
-      const auto &map = std::get<ir::View>(record(node.op).kernel).map;
-      if (!map(node, function_.type(node.operands[0])) && !view(id)) {
-        require(node.operands[0]);
-        if (!view(id)) kept_[node.operands[0]] = true;
-      }
+    if (is_reshape_of_memory(function_, node) && !view(id)) {
+      require(node.operands[0]);
+      if (!view(id)) kept_[node.operands[0]] = true;
     }
     const bool again = (uses[id] > 1 && sum >= cheap) || (wanted_larger[id] && sum >= cheap_once_for_many);
     if (is_scalar(node) && (again || sum > longest)) kept_[id] = true;
@@ -204,11 +206,8 @@ void Memory::place_in_concatenations() {
   std::vector<bool> is_reshaped(function_.nodes.size(), false); // read as one stretch of memory
   for (NodeId id = 0; id < function_.nodes.size(); ++id) {
     const Node &node = function_[id];
-    if (node.op != Op::reshape || std::get<ir::View>(record(node.op).kernel).map(node, function_.type(node.operands[0])))
-      continue;
-    NodeId below = node.operands[0];
-    while (!kept_[below] && !function_[below].operands.empty()) below = function_[below].operands[0];
-    is_reshaped[below] = true;
+    if (!is_reshape_of_memory(function_, node)) continue;
+    is_reshaped[below_view(node.operands[0])] = true;
   }
   const std::vector<uint32_t> uses = use_counts(function_);
   auto may_be_placed = [&](NodeId id) {

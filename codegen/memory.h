@@ -49,6 +49,8 @@ public:
   ir::NodeId placed_in(ir::NodeId id) const { return placed_in_[id]; }
   /// The buffer with the rows of what a scan carries, or -1.
   BufferId rows_of_carry(ir::NodeId scan, int carry) const;
+  /// The kept node, or the leaf, that a view of memory rests on.
+  ir::NodeId below_view(ir::NodeId) const;
   /// How many elements the memory has that `id` is a view of.
   Size elements(ir::NodeId id) const;
   BufferId row_table(int number) const { return row_tables_[number]; }

@@ -13,9 +13,9 @@ namespace {
 struct Copy {
   const Access *from, *to;
 };
-std::optional<Copy> copy_of(const Task &unit) {
-  const Kernel &kernel = unit.kernel;
-  if (unit.loop >= 0 || kernel.stages.size() != 1 || kernel.contraction || kernel.ordering || !kernel.steps.empty())
+std::optional<Copy> copy_of(const Task &task) {
+  const Kernel &kernel = task.kernel;
+  if (task.loop >= 0 || kernel.stages.size() != 1 || kernel.contraction || kernel.ordering || !kernel.steps.empty())
     return std::nullopt;
   const Stage &stage = kernel.stages[0];
   if (!stage.axes.empty() || stage.code.size() != 2) return std::nullopt;
@@ -67,38 +67,38 @@ std::optional<std::pair<Access *, std::vector<Size>>> only_store(Kernel &kernel,
 
 } // namespace
 
-void store_in_place_of_copies(std::vector<Task> &units, std::vector<Buffer> &buffers) {
-  for (Task &unit : units) store_in_place_of_copies(unit.body, buffers);
+void store_in_place_of_copies(std::vector<Task> &tasks, std::vector<Buffer> &buffers) {
+  for (Task &task : tasks) store_in_place_of_copies(task.body, buffers);
   std::map<BufferId, std::vector<size_t>> readers, writers;
-  for (size_t unit = 0; unit < units.size(); ++unit) {
-    const Traffic traffic = traffic_of(units[unit], buffers);
-    for (BufferId id : traffic.reads) readers[id].push_back(unit);
-    for (BufferId id : traffic.writes) writers[id].push_back(unit);
+  for (size_t task = 0; task < tasks.size(); ++task) {
+    const Traffic traffic = traffic_of(tasks[task], buffers);
+    for (BufferId id : traffic.reads) readers[id].push_back(task);
+    for (BufferId id : traffic.writes) writers[id].push_back(task);
   }
   auto is_plain = [&](BufferId id) {
     const Space space = buffers[id].space;
     return (space == Space::arena || space == Space::output) && buffers[id].whole < 0 && buffers[id].moves.empty();
   };
-  for (Task &unit : units) {
-    const std::optional<Copy> copy = copy_of(unit);
+  for (Task &task : tasks) {
+    const std::optional<Copy> copy = copy_of(task);
     if (!copy) continue;
     const BufferId from = copy->from->buffer, to = copy->to->buffer;
     if (buffers[from].space != Space::arena || !is_plain(from) || !is_plain(to) || buffers[from].elem != buffers[to].elem)
       continue;
     if (readers[from].size() != 1 || writers[from].size() != 1 || writers[to].size() != 1) continue;
-    Task &maker = units[writers[from][0]];
+    Task &maker = tasks[writers[from][0]];
     if (maker.loop >= 0) continue;
     const auto store = only_store(maker.kernel, from);
     if (!store) continue;
-    const std::optional<Access> there = moved(*store->first, store->second, unit.kernel, *copy);
+    const std::optional<Access> there = moved(*store->first, store->second, task.kernel, *copy);
     if (!there) continue;
     *store->first = *there;
     writers[to] = writers[from];
-    unit.kernel = {};
+    task.kernel = {};
   }
-  std::erase_if(units, [](const Task &unit) {
-    return unit.loop < 0 && unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering &&
-           !unit.kernel.packing;
+  std::erase_if(tasks, [](const Task &task) {
+    return task.loop < 0 && task.kernel.stages.empty() && task.kernel.steps.empty() && !task.kernel.ordering &&
+           !task.kernel.packing;
   });
 }
 

@@ -1,11 +1,11 @@
 #include "codegen/schedule.h"
 
+#include "codegen/order.h"
 #include "ir/builder.h"
 
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <queue>
 
 namespace nnc::codegen {
 
@@ -51,16 +51,16 @@ Traffic traffic_of(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   return traffic_of(kernel, buffers, [&](BufferId id) { return root_of(buffers, id); });
 }
 
-Traffic traffic_of(const Task &unit, const std::vector<Buffer> &buffers) { return traffic_of(unit, -1, buffers); }
+Traffic traffic_of(const Task &task, const std::vector<Buffer> &buffers) { return traffic_of(task, -1, buffers); }
 
-Traffic traffic_of(const Task &unit, int loop, const std::vector<Buffer> &buffers) {
+Traffic traffic_of(const Task &task, int loop, const std::vector<Buffer> &buffers) {
   auto still = [&](BufferId id) {
     while (!buffers[id].moves.empty() && buffers[id].moves.back().first > loop) id = buffers[id].within;
     return id;
   };
-  if (unit.loop < 0) return traffic_of(unit.kernel, buffers, still);
+  if (task.loop < 0) return traffic_of(task.kernel, buffers, still);
   Traffic traffic;
-  for (const Task &inner : unit.body) {
+  for (const Task &inner : task.body) {
     Traffic some = traffic_of(inner, loop, buffers);
     traffic.reads.merge(some.reads);
     traffic.writes.merge(some.writes);
@@ -70,23 +70,23 @@ Traffic traffic_of(const Task &unit, int loop, const std::vector<Buffer> &buffer
 
 namespace {
 
-void for_each_kernel(std::vector<Task> &units, const std::function<void(Kernel &)> &visit) {
-  for (Task &unit : units) unit.loop < 0 ? visit(unit.kernel) : for_each_kernel(unit.body, visit);
+void for_each_kernel(std::vector<Task> &tasks, const std::function<void(Kernel &)> &visit) {
+  for (Task &task : tasks) task.loop < 0 ? visit(task.kernel) : for_each_kernel(task.body, visit);
 }
 
 /// Kernels without code, and loops without kernels, go.
-void drop_empty(std::vector<Task> &units) {
-  for (Task &unit : units) drop_empty(unit.body);
-  std::erase_if(units, [](const Task &unit) {
-    return unit.loop < 0
-               ? unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering && !unit.kernel.packing
-               : unit.body.empty();
+void drop_empty(std::vector<Task> &tasks) {
+  for (Task &task : tasks) drop_empty(task.body);
+  std::erase_if(tasks, [](const Task &task) {
+    return task.loop < 0
+               ? task.kernel.stages.empty() && task.kernel.steps.empty() && !task.kernel.ordering && !task.kernel.packing
+               : task.body.empty();
   });
 }
 
-size_t count_values(std::vector<Task> &units) {
+size_t count_values(std::vector<Task> &tasks) {
   size_t count = 0;
-  for_each_kernel(units, [&](Kernel &kernel) {
+  for_each_kernel(tasks, [&](Kernel &kernel) {
     for (const Stage &stage : kernel.stages) count += stage.code.size();
   });
   return count;
@@ -121,37 +121,12 @@ public:
   void add(int earlier, int later) {
     if (earlier != later) after_[later].insert(earlier);
   }
-  bool depends(int later, int earlier) const {
-    std::vector<bool> seen(after_.size(), false);
-    std::vector<int> work = {later};
-    while (!work.empty()) {
-      int kernel = work.back();
-      work.pop_back();
-      if (kernel == earlier) return true;
-      if (seen[kernel]) continue;
-      seen[kernel] = true;
-      work.insert(work.end(), after_[kernel].begin(), after_[kernel].end());
-    }
-    return false;
+  auto directly() const {
+    return [this](int kernel) -> const std::set<int> & { return after_[kernel]; };
   }
-  /// Of all that are ready always the one that was made first. O(e log n).
+  bool depends(int later, int earlier) const { return comes_after(after_.size(), later, earlier, directly()); }
   std::vector<int> sorted() const {
-    std::vector<std::vector<int>> later(after_.size());
-    std::vector<size_t> waits_for;
-    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
-    for (size_t kernel = 0; kernel < after_.size(); ++kernel) {
-      for (int earlier : after_[kernel]) later[earlier].push_back(static_cast<int>(kernel));
-      waits_for.push_back(after_[kernel].size());
-      if (after_[kernel].empty()) ready.push(static_cast<int>(kernel));
-    }
-    std::vector<int> result;
-    while (!ready.empty()) {
-      int kernel = ready.top();
-      ready.pop();
-      result.push_back(kernel);
-      for (int next : later[kernel])
-        if (--waits_for[next] == 0) ready.push(next);
-    }
+    std::vector<int> result = in_order(after_.size(), directly());
     if (result.size() < after_.size()) throw ir::InternalError("kernels depend on each other in a circle");
     return result;
   }
@@ -194,40 +169,40 @@ Kernel copy_kernel(BufferId from, BufferId to, const std::vector<Buffer> &buffer
 
 } // namespace
 
-void drop_dead_stores(std::vector<Task> &units, const std::vector<Buffer> &buffers) {
-  for (size_t count = count_values(units) + 1; count != count_values(units);) {
+void drop_dead_stores(std::vector<Task> &tasks, const std::vector<Buffer> &buffers) {
+  for (size_t count = count_values(tasks) + 1; count != count_values(tasks);) {
     std::set<BufferId> loaded;
-    for_each_kernel(units, [&](Kernel &kernel) { loaded.merge(traffic_of(kernel, buffers).reads); });
-    count = count_values(units);
-    for_each_kernel(units, [&](Kernel &kernel) { keep_used(kernel, loaded, buffers); });
-    drop_empty(units);
+    for_each_kernel(tasks, [&](Kernel &kernel) { loaded.merge(traffic_of(kernel, buffers).reads); });
+    count = count_values(tasks);
+    for_each_kernel(tasks, [&](Kernel &kernel) { keep_used(kernel, loaded, buffers); });
+    drop_empty(tasks);
   }
 }
 
 namespace {
 
-/// The units within a loop (-1: of the entry) in order. `carried`: by it.
-std::vector<Task> ordered(std::vector<Task> units, int loop, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
-  for (Task &unit : units)
-    if (unit.loop >= 0) unit.body = ordered(std::move(unit.body), unit.loop, unit.carried, buffers);
+/// The tasks within a loop (-1: of the entry) in order. `carried`: by it.
+std::vector<Task> ordered(std::vector<Task> tasks, int loop, const std::set<BufferId> &carried, std::vector<Buffer> &buffers) {
+  for (Task &task : tasks)
+    if (task.loop >= 0) task.body = ordered(std::move(task.body), task.loop, task.carried, buffers);
   std::vector<Traffic> traffic;
-  for (const Task &unit : units) traffic.push_back(traffic_of(unit, loop, buffers));
-  const size_t count = units.size();
+  for (const Task &task : tasks) traffic.push_back(traffic_of(task, loop, buffers));
+  const size_t count = tasks.size();
   Order order(count);
   auto is_kept = [&](BufferId id) { return buffers[id].space == Space::state || carried.contains(id); };
   std::map<BufferId, std::vector<int>> writers;
-  for (size_t unit = 0; unit < count; ++unit)
-    for (BufferId buffer : traffic[unit].writes) {
+  for (size_t task = 0; task < count; ++task)
+    for (BufferId buffer : traffic[task].writes) {
       // Writers of one buffer (zeros, then what is added) keep the order in which they were made.
-      for (int earlier : writers[buffer]) order.add(earlier, static_cast<int>(unit));
-      writers[buffer].push_back(static_cast<int>(unit));
+      for (int earlier : writers[buffer]) order.add(earlier, static_cast<int>(task));
+      writers[buffer].push_back(static_cast<int>(task));
     }
-  for (size_t unit = 0; unit < count; ++unit)
-    for (BufferId buffer : traffic[unit].reads) {
+  for (size_t task = 0; task < count; ++task)
+    for (BufferId buffer : traffic[task].reads) {
       if (buffers[buffer].space != Space::arena || is_kept(buffer)) continue;
-      bool writes_too = traffic[unit].writes.count(buffer) > 0;
+      bool writes_too = traffic[task].writes.count(buffer) > 0;
       for (int writer : writers[buffer])
-        if (!writes_too) order.add(writer, static_cast<int>(unit));
+        if (!writes_too) order.add(writer, static_cast<int>(task));
     }
 
   // What is one thing to its readers: a tensor, wherever a buffer of it is, or what is carried.
@@ -236,59 +211,59 @@ std::vector<Task> ordered(std::vector<Task> units, int loop, const std::set<Buff
     const bool tensor = buffers[root].space == Space::state;
     return std::pair(tensor, tensor ? buffers[root].number : root);
   };
-  std::map<std::pair<bool, int>, std::vector<int>> readers_of; // a unit once for each buffer of it that it reads
-  for (size_t unit = 0; unit < count; ++unit)
-    for (BufferId buffer : traffic[unit].reads)
-      if (is_kept(buffer)) readers_of[thing(buffer)].push_back(static_cast<int>(unit));
+  std::map<std::pair<bool, int>, std::vector<int>> readers_of; // a task once for each buffer of it that it reads
+  for (size_t task = 0; task < count; ++task)
+    for (BufferId buffer : traffic[task].reads)
+      if (is_kept(buffer)) readers_of[thing(buffer)].push_back(static_cast<int>(task));
 
   std::vector<Task> copies;
-  for (size_t unit = 0; unit < count; ++unit)
-    for (BufferId buffer : std::vector<BufferId>(traffic[unit].writes.begin(), traffic[unit].writes.end())) {
+  for (size_t task = 0; task < count; ++task)
+    for (BufferId buffer : std::vector<BufferId>(traffic[task].writes.begin(), traffic[task].writes.end())) {
       if (!is_kept(buffer)) continue;
       auto is_same = [&](BufferId other) { return thing(other) == thing(buffer); };
       std::vector<int> readers;
       for (int other : readers_of[thing(buffer)])
-        if (other != static_cast<int>(unit)) readers.push_back(other);
+        if (other != static_cast<int>(task)) readers.push_back(other);
       bool free =
-          units[unit].loop < 0 && in_place(units[unit].kernel, buffer, is_same) &&
-          std::none_of(readers.begin(), readers.end(), [&](int reader) { return order.depends(reader, static_cast<int>(unit)); });
+          tasks[task].loop < 0 && in_place(tasks[task].kernel, buffer, is_same) &&
+          std::none_of(readers.begin(), readers.end(), [&](int reader) { return order.depends(reader, static_cast<int>(task)); });
       if (free) {
-        for (int reader : readers) order.add(reader, static_cast<int>(unit));
+        for (int reader : readers) order.add(reader, static_cast<int>(task));
         continue;
       }
-      if (units[unit].loop >= 0) throw ir::InternalError("a loop writes a tensor in place");
+      if (tasks[task].loop >= 0) throw ir::InternalError("a loop writes a tensor in place");
       Buffer scratch = buffers[buffer];
       scratch.space = Space::arena;
       scratch.offset = 0;
       scratch.label += "'";
       buffers.push_back(scratch);
       BufferId made = static_cast<BufferId>(buffers.size() - 1);
-      for (Instruction &value : units[unit].kernel.values)
+      for (Instruction &value : tasks[task].kernel.values)
         if (value.code == Code::store && value.access.buffer == buffer) value.access.buffer = made;
-      copies.push_back({copy_kernel(made, buffer, buffers, units[unit].kernel.place), -1, {}, {}});
+      copies.push_back({copy_kernel(made, buffer, buffers, tasks[task].kernel.place), -1, {}, {}});
     }
 
   std::vector<Task> sorted;
-  for (int unit : order.sorted()) sorted.push_back(std::move(units[unit]));
+  for (int task : order.sorted()) sorted.push_back(std::move(tasks[task]));
   std::move(copies.begin(), copies.end(), std::back_inserter(sorted));
   return sorted;
 }
 
-void flatten(std::vector<Task> units, Entry &entry) {
-  for (Task &unit : units) {
-    if (unit.loop < 0) {
-      entry.kernels.push_back(std::move(unit.kernel));
+void flatten(std::vector<Task> tasks, Entry &entry) {
+  for (Task &task : tasks) {
+    if (task.loop < 0) {
+      entry.kernels.push_back(std::move(task.kernel));
       continue;
     }
-    entry.loops[unit.loop].first = static_cast<int>(entry.kernels.size());
-    flatten(std::move(unit.body), entry);
-    entry.loops[unit.loop].last = static_cast<int>(entry.kernels.size());
+    entry.loops[task.loop].first = static_cast<int>(entry.kernels.size());
+    flatten(std::move(task.body), entry);
+    entry.loops[task.loop].last = static_cast<int>(entry.kernels.size());
   }
 }
 
 } // namespace
 
-void schedule(std::vector<Task> units, Entry &entry) { flatten(ordered(std::move(units), -1, {}, entry.buffers), entry); }
+void schedule(std::vector<Task> tasks, Entry &entry) { flatten(ordered(std::move(tasks), -1, {}, entry.buffers), entry); }
 
 namespace {
 

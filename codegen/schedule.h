@@ -28,7 +28,7 @@ Traffic traffic_of(const Task &, int loop, const std::vector<Buffer> &);
 /// Drops stores to scratch that nothing loads, and what was computed only for them.
 void drop_dead_stores(std::vector<Task> &, const std::vector<Buffer> &);
 
-/// Orders the units: after what they read is written, and before a tensor that they read is overwritten; loops within likewise. Where a new value of
+/// Orders the tasks: after what they read is written, and before a tensor that they read is overwritten; loops within likewise. Where a new value of
 /// a tensor, or of what the loop around carries, cannot go to its place yet since a later kernel still needs the old one, it goes to scratch
 /// and is copied at the end. Then the entry has its kernels, in order, and the stretches of its loops.
 void schedule(std::vector<Task>, Entry &);

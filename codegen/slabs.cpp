@@ -16,52 +16,52 @@ constexpr size_t most_steps = 16;
 /// What the kernels of one level read and write, and which must run before which.
 class Order {
 public:
-  Order(const std::vector<Task> &units, int loop, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
-    for (const Task &unit : units) traffic.push_back(traffic_of(unit, loop, buffers));
+  Order(const std::vector<Task> &tasks, int loop, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
+    for (const Task &task : tasks) traffic.push_back(traffic_of(task, loop, buffers));
     std::map<BufferId, std::vector<size_t>> writers;
-    std::vector<std::vector<size_t>> before(units.size());
-    for (size_t unit = 0; unit < units.size(); ++unit)
-      for (BufferId buffer : traffic[unit].writes) {
-        for (size_t earlier : writers[buffer]) before[unit].push_back(earlier);
-        writers[buffer].push_back(unit);
+    std::vector<std::vector<size_t>> before(tasks.size());
+    for (size_t task = 0; task < tasks.size(); ++task)
+      for (BufferId buffer : traffic[task].writes) {
+        for (size_t earlier : writers[buffer]) before[task].push_back(earlier);
+        writers[buffer].push_back(task);
       }
-    for (size_t unit = 0; unit < units.size(); ++unit)
-      for (BufferId buffer : traffic[unit].reads)
-        if (buffers[buffer].space == Space::arena && !carried.contains(buffer) && !traffic[unit].writes.contains(buffer))
-          for (size_t writer : writers[buffer]) before[unit].push_back(writer);
-    words_ = (units.size() + 63) / 64;
-    before_.assign(units.size(), {});
-    for (size_t unit = 0; unit < units.size(); ++unit) close(unit, before);
+    for (size_t task = 0; task < tasks.size(); ++task)
+      for (BufferId buffer : traffic[task].reads)
+        if (buffers[buffer].space == Space::arena && !carried.contains(buffer) && !traffic[task].writes.contains(buffer))
+          for (size_t writer : writers[buffer]) before[task].push_back(writer);
+    words_ = (tasks.size() + 63) / 64;
+    before_.assign(tasks.size(), {});
+    for (size_t task = 0; task < tasks.size(); ++task) close(task, before);
   }
 
-  std::vector<Traffic> traffic; // by unit
+  std::vector<Traffic> traffic; // by task
 
   bool depends(size_t later, size_t earlier) const { return before_[later][earlier / 64] >> (earlier % 64) & 1; }
-  /// Whether no other unit stands between those of the set.
+  /// Whether no other task stands between those of the set.
   bool is_convex(const std::vector<size_t> &set) const {
-    for (size_t unit = 0; unit < before_.size(); ++unit) {
-      if (std::find(set.begin(), set.end(), unit) != set.end()) continue;
+    for (size_t task = 0; task < before_.size(); ++task) {
+      if (std::find(set.begin(), set.end(), task) != set.end()) continue;
       bool needs = false, is_needed = false;
-      for (size_t member : set) needs |= depends(unit, member), is_needed |= depends(member, unit);
+      for (size_t member : set) needs |= depends(task, member), is_needed |= depends(member, task);
       if (needs && is_needed) return false;
     }
     return true;
   }
 
 private:
-  void close(size_t unit, const std::vector<std::vector<size_t>> &before) {
-    if (!before_[unit].empty()) return;
+  void close(size_t task, const std::vector<std::vector<size_t>> &before) {
+    if (!before_[task].empty()) return;
     std::vector<uint64_t> all(words_, 0);
-    for (size_t earlier : before[unit]) {
+    for (size_t earlier : before[task]) {
       close(earlier, before);
       all[earlier / 64] |= uint64_t{1} << (earlier % 64);
       for (size_t word = 0; word < words_; ++word) all[word] |= before_[earlier][word];
     }
-    before_[unit] = std::move(all);
+    before_[task] = std::move(all);
   }
 
   size_t words_ = 0;
-  std::vector<std::vector<uint64_t>> before_; // by unit, a bit for each that must run before it
+  std::vector<std::vector<uint64_t>> before_; // by task, a bit for each that must run before it
 };
 
 bool is_scratch(const std::vector<Buffer> &buffers, const std::set<BufferId> &carried, BufferId id) {
@@ -88,12 +88,12 @@ using Remade = std::map<BufferId, BufferId>;
 /// Kernels that are to be steps, around the product that makes the first large tensor.
 class Run {
 public:
-  Run(std::vector<Task> &units, int loop, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits,
+  Run(std::vector<Task> &tasks, int loop, Entry &entry, const std::set<BufferId> &carried, const SlabLimits &limits,
       Remade &remade)
-      : units_(units), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(units, loop, entry.buffers, carried),
+      : units_(tasks), entry_(entry), buffers_(entry.buffers), carried_(carried), order_(tasks, loop, entry.buffers, carried),
         limits_(limits), remade_(remade) {}
 
-  /// A run around unit `seed`.
+  /// A run around task `seed`.
   bool grow(size_t seed) {
     const Kernel &kernel = units_[seed].kernel;
     slabs_ = kernel.axes;
@@ -114,7 +114,7 @@ public:
     return members_.size() > 1;
   }
 
-  /// Computes again, in kernels of their own, what units outside of the run read of its large tensors. True where there was such.
+  /// Computes again, in kernels of their own, what tasks outside of the run read of its large tensors. True where there was such.
   bool remake() {
     std::set<BufferId> needed;
     for (BufferId buffer : written_)
@@ -144,8 +144,8 @@ public:
         if (auto found = again.find(access.buffer); found != again.end()) access.buffer = found->second;
       });
     };
-    for (size_t unit = 0; unit < units_.size(); ++unit)
-      if (!members_.contains(unit)) renamed(units_[unit].kernel);
+    for (size_t task = 0; task < units_.size(); ++task)
+      if (!members_.contains(task)) renamed(units_[task].kernel);
     std::vector<Task> copies;
     for (size_t k = makers.size(); k-- > 0;) {
       Task copy{units_[makers[k]].kernel, -1, {}, {}};
@@ -205,9 +205,9 @@ public:
       units_[members[k]].kernel = {};
       units_[members[k]].kernel.stages.clear();
     }
-    std::erase_if(units_, [](const Task &unit) {
-      return unit.loop < 0 && unit.kernel.stages.empty() && unit.kernel.steps.empty() && !unit.kernel.ordering &&
-             !unit.kernel.packing;
+    std::erase_if(units_, [](const Task &task) {
+      return task.loop < 0 && task.kernel.stages.empty() && task.kernel.steps.empty() && !task.kernel.ordering &&
+             !task.kernel.packing;
     });
     return true;
   }
@@ -222,7 +222,7 @@ private:
 
   std::vector<Kernel> in_order_kernels() const {
     std::vector<Kernel> kernels;
-    for (size_t unit : in_order()) kernels.push_back(members_.at(unit));
+    for (size_t task : in_order()) kernels.push_back(members_.at(task));
     return kernels;
   }
   /// The rows that blocks are of; kernels that only use what a sum over all rows gives leave the run where they are in the way.
@@ -234,15 +234,15 @@ private:
 
   /// Without a member that touches nothing large and that no other needs.
   bool leave_last() {
-    for (const auto &[unit, kernel] : members_) {
-      const Traffic &traffic = order_.traffic[unit];
+    for (const auto &[task, kernel] : members_) {
+      const Traffic &traffic = order_.traffic[task];
       auto large = [&](BufferId id) { return is_large(id); };
       const bool is_needed =
-          std::any_of(members_.begin(), members_.end(), [&](const auto &other) { return order_.depends(other.first, unit); });
+          std::any_of(members_.begin(), members_.end(), [&](const auto &other) { return order_.depends(other.first, task); });
       if (is_needed || std::any_of(traffic.reads.begin(), traffic.reads.end(), large) ||
           std::any_of(traffic.writes.begin(), traffic.writes.end(), large))
         continue;
-      members_.erase(unit);
+      members_.erase(task);
       shared_ = shared_of(members_);
       return true;
     }
@@ -262,7 +262,7 @@ private:
 
   int64_t elements_in_slab(BufferId id) const {
     int64_t elements = 0;
-    for (const auto &[unit, kernel] : members_)
+    for (const auto &[task, kernel] : members_)
       visit_accesses(kernel, [&](const Access &access, bool) {
         if (access.buffer == id) elements = std::max(elements, *reach(kernel, access, slabs_.size() + 1) + 1);
       });
@@ -279,39 +279,39 @@ private:
   bool is_large(BufferId id) const { return buffers_[id].elements == elements_; }
 
   bool is_used_outside(BufferId id) const {
-    for (size_t unit = 0; unit < units_.size(); ++unit) {
-      const Traffic &traffic = order_.traffic[unit];
-      if (!members_.contains(unit) && (traffic.reads.contains(id) || traffic.writes.contains(id))) return true;
+    for (size_t task = 0; task < units_.size(); ++task) {
+      const Traffic &traffic = order_.traffic[task];
+      if (!members_.contains(task) && (traffic.reads.contains(id) || traffic.writes.contains(id))) return true;
     }
     return false;
   }
 
   bool is_used_in_loop(const std::set<BufferId> &ids) const {
-    for (size_t unit = 0; unit < units_.size(); ++unit)
+    for (size_t task = 0; task < units_.size(); ++task)
       for (BufferId id : ids)
-        if (units_[unit].loop >= 0 && order_.traffic[unit].reads.contains(id)) return true;
+        if (units_[task].loop >= 0 && order_.traffic[task].reads.contains(id)) return true;
     return false;
   }
 
-  /// One more unit that touches what a member writes, or makes a large tensor that a member reads.
+  /// One more task that touches what a member writes, or makes a large tensor that a member reads.
   bool join_any() {
     const std::map<BufferId, std::vector<Size>> strides = strides_;
-    for (size_t unit = 0; unit < units_.size(); ++unit) {
-      if (members_.contains(unit) || units_[unit].loop >= 0) continue;
-      const Traffic &traffic = order_.traffic[unit];
+    for (size_t task = 0; task < units_.size(); ++task) {
+      if (members_.contains(task) || units_[task].loop >= 0) continue;
+      const Traffic &traffic = order_.traffic[task];
       for (const auto &[buffer, along] : strides) {
         if (!is_scratch(buffer)) continue;
         const bool consumes = traffic.reads.contains(buffer) && written_.contains(buffer);
         const bool produces = traffic.writes.contains(buffer) && is_large(buffer);
-        if ((consumes || produces) && join(unit, buffer, along)) return true;
+        if ((consumes || produces) && join(task, buffer, along)) return true;
       }
     }
     return false;
   }
 
-  /// Takes a unit in whose slabs are where its accesses of `buffer` have these strides, if all that it has in common with the others fits.
-  bool join(size_t unit, BufferId buffer, const std::vector<Size> &strides) {
-    const Kernel &kernel = units_[unit].kernel;
+  /// Takes a task in whose slabs are where its accesses of `buffer` have these strides, if all that it has in common with the others fits.
+  bool join(size_t task, BufferId buffer, const std::vector<Size> &strides) {
+    const Kernel &kernel = units_[task].kernel;
     if (kernel.ordering || !kernel.steps.empty()) return false;
     bool plain = true;
     visit_accesses(kernel, [&](const Access &access, bool writes) {
@@ -320,15 +320,15 @@ private:
     });
     for (const Instruction &value : kernel.values) plain = plain && value.code != Code::store_add;
     if (!plain) return false;
-    if (makes_again(unit)) return false;
+    if (makes_again(task)) return false;
     std::vector<size_t> set = in_order();
-    set.push_back(unit);
+    set.push_back(task);
     if (!order_.is_convex(set)) return false;
     std::optional<Kernel> turned = with_slabs_first(kernel, slabs_, buffer, strides);
     if (!turned) return false;
 
     std::map<size_t, Kernel> members = members_;
-    members.emplace(unit, std::move(*turned));
+    members.emplace(task, std::move(*turned));
     std::map<BufferId, std::vector<Size>> along = strides_;
     const std::set<BufferId> shared = shared_of(members);
     bool fits = true;
@@ -342,13 +342,13 @@ private:
       });
     if (!fits) return false;
     members_ = std::move(members), strides_ = std::move(along), shared_ = shared;
-    written_.insert(order_.traffic[unit].writes.begin(), order_.traffic[unit].writes.end());
+    written_.insert(order_.traffic[task].writes.begin(), order_.traffic[task].writes.end());
     return true;
   }
 
-  /// Whether the unit and a member compute the same.
-  bool makes_again(size_t unit) const {
-    for (BufferId id : order_.traffic[unit].writes) {
+  /// Whether the task and a member compute the same.
+  bool makes_again(size_t task) const {
+    for (BufferId id : order_.traffic[task].writes) {
       if (const auto found = remade_.find(id); found != remade_.end() && written_.contains(found->second)) return true;
       for (const auto &[again, first] : remade_)
         if (first == id && written_.contains(again)) return true;
@@ -374,13 +374,13 @@ private:
   std::vector<size_t> in_order() const {
     std::vector<size_t> members;
     std::set<size_t> left;
-    for (const auto &[unit, kernel] : members_) left.insert(unit);
+    for (const auto &[task, kernel] : members_) left.insert(task);
     while (!left.empty())
-      for (size_t unit : left) {
-        const bool waits = std::any_of(left.begin(), left.end(), [&](size_t other) { return order_.depends(unit, other); });
+      for (size_t task : left) {
+        const bool waits = std::any_of(left.begin(), left.end(), [&](size_t other) { return order_.depends(task, other); });
         if (waits) continue;
-        members.push_back(unit);
-        left.erase(unit);
+        members.push_back(task);
+        left.erase(task);
         break;
       }
     return members;
@@ -395,7 +395,7 @@ private:
   Remade &remade_;
   SlabAxes slabs_;
   Size elements_;                                 // of a large tensor
-  std::map<size_t, Kernel> members_;              // by unit, with slabs first
+  std::map<size_t, Kernel> members_;              // by task, with slabs first
   std::map<BufferId, std::vector<Size>> strides_; // along the slabs, of what members touch
   std::set<BufferId> written_;                    // by members
   std::set<BufferId> shared_;                     // what one member writes and others touch
@@ -407,36 +407,36 @@ struct Search {
   const SlabLimits &limits;
   Remade remade;
 
-  bool is_seed(const Task &unit) const { return unit.loop < 0 && codegen::is_seed(unit.kernel, limits.least_product); }
+  bool is_seed(const Task &task) const { return task.loop < 0 && codegen::is_seed(task.kernel, limits.least_product); }
 
   /// Makes one run's large tensors again for others. True where there was one.
-  bool remake(std::vector<Task> &units, int loop, const std::set<BufferId> &carried) {
-    for (Task &unit : units)
-      if (remake(unit.body, unit.loop, unit.carried)) return true;
-    for (size_t seed = 0; seed < units.size(); ++seed) {
-      if (!is_seed(units[seed])) continue;
-      Run run(units, loop, entry, carried, limits, remade);
+  bool remake(std::vector<Task> &tasks, int loop, const std::set<BufferId> &carried) {
+    for (Task &task : tasks)
+      if (remake(task.body, task.loop, task.carried)) return true;
+    for (size_t seed = 0; seed < tasks.size(); ++seed) {
+      if (!is_seed(tasks[seed])) continue;
+      Run run(tasks, loop, entry, carried, limits, remade);
       if (run.grow(seed) && run.remake()) return true;
     }
     return false;
   }
 
-  void replace(std::vector<Task> &units, int loop, const std::set<BufferId> &carried) {
-    for (Task &unit : units) replace(unit.body, unit.loop, unit.carried);
-    for (size_t seed = 0; seed < units.size(); ++seed) {
-      if (!is_seed(units[seed])) continue;
-      Run run(units, loop, entry, carried, limits, remade);
-      if (run.grow(seed) && run.replace()) seed = static_cast<size_t>(-1); // the units have other numbers now
+  void replace(std::vector<Task> &tasks, int loop, const std::set<BufferId> &carried) {
+    for (Task &task : tasks) replace(task.body, task.loop, task.carried);
+    for (size_t seed = 0; seed < tasks.size(); ++seed) {
+      if (!is_seed(tasks[seed])) continue;
+      Run run(tasks, loop, entry, carried, limits, remade);
+      if (run.grow(seed) && run.replace()) seed = static_cast<size_t>(-1); // the tasks have other numbers now
     }
   }
 };
 
 } // namespace
 
-void form_slabs(std::vector<Task> &units, Entry &entry, const SlabLimits &limits) {
+void form_slabs(std::vector<Task> &tasks, Entry &entry, const SlabLimits &limits) {
   Search search{entry, limits, {}};
-  while (search.remake(units, -1, {})) drop_dead_stores(units, entry.buffers);
-  search.replace(units, -1, {});
+  while (search.remake(tasks, -1, {})) drop_dead_stores(tasks, entry.buffers);
+  search.replace(tasks, -1, {});
 }
 
 } // namespace nnc::codegen
