@@ -204,6 +204,18 @@ def sequence(cells):
     return {"table": nn.Embedding(9, 4), "cells": cells(4, 5, batch_first=True), "output": nn.Linear(5, 9)}, chain("table", "cells", "output")
 
 
+def apart(make):
+    """What `make` gives, drawn without a change to what is drawn after it."""
+    with torch.random.fork_rng():
+        return make()
+
+
+def joined(module, x):
+    first = torch.tanh(module["first"](x))
+    second = F.gelu(module["norm"](module["second"](F.pad(first, (0, -1, 0, -1)))))
+    return module["output"](pooled(F.relu(module["third"](torch.cat([first, second], 1)))))
+
+
 pooled = lambda x: F.max_pool2d(x, 2).flatten(1)
 averaged = lambda x: F.avg_pool2d(x, 3, stride=2).flatten(1)
 LAYERS = {
@@ -219,10 +231,13 @@ LAYERS = {
     "transformer": ({"table": nn.Embedding(9, 8), "blocks": nn.ModuleList(nn.TransformerEncoderLayer(8, 2, 12, dropout=0, batch_first=True) for _ in range(2)),
                      "output": nn.Linear(8, 9)}, transformed),
     "attending": ({"table": nn.Embedding(9, 8), "attend": nn.MultiheadAttention(8, 4, batch_first=True)}, attending),
+    # Channels enough to lie innermost in memory, beside what must not: a joined image, one that is flattened.
+    "wide": (apart(lambda: {"first": nn.Conv2d(2, 32, 3, stride=2, padding=1), "second": nn.Conv2d(32, 32, 2, padding=1), "norm": nn.BatchNorm2d(32),
+                            "third": nn.Conv2d(64, 32, 1), "output": nn.Linear(128, 3)}), joined),
 }
 of_classes = lambda scores, y: F.cross_entropy(scores.flatten(0, -2), y.flatten())
 of_vectors = lambda a, y: ((a - y) ** 2).sum(-1).mean()
-COLUMNS = {"image": ("image", "y"), "pooled": ("image", "y"), "normal": ("vector", "target")}
+COLUMNS = {"image": ("image", "y"), "wide": ("image", "y"), "pooled": ("image", "y"), "normal": ("vector", "target")}
 
 
 def layers():
