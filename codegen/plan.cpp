@@ -1,8 +1,10 @@
 #include "codegen/plan.h"
 
 #include "codegen/schedule.h"
+#include "ir/limits.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace nnc::codegen {
 namespace {
@@ -34,9 +36,30 @@ int64_t place(std::vector<Lifetime> &region) {
   return size;
 }
 
+/// The node whose value the kernel puts into that memory.
+PlaceId place_of(const Kernel &kernel, const std::vector<Buffer> &buffers, BufferId written) {
+  for (const Instruction &value : kernel.values) {
+    if (value.code != Code::store && value.code != Code::store_add) continue;
+    if (&memory_of(buffers, value.access.buffer) == &buffers[written]) return value.place;
+  }
+  return kernel.place;
+}
+
+/// What slabs and fused kernels leave no trace of in memory may be as large as it likes; what is written must fit.
+void check_sizes(const Entry &entry) {
+  for (const Kernel &kernel : entry.kernels)
+    for (BufferId written : traffic_of(kernel, entry.buffers).writes)
+      for (int64_t elements : entry.buffers[written].elements.c)
+        if (elements > ir::most_in_memory) throw TooLarge(place_of(kernel, entry.buffers, written), elements);
+}
+
 } // namespace
 
+TooLarge::TooLarge(PlaceId place, int64_t elements)
+    : std::runtime_error(fmt::format("a tensor in memory of {} elements", elements)), place(place), elements(elements) {}
+
 void plan_memory(Entry &entry) {
+  check_sizes(entry);
   std::vector<Lifetime> lifetimes(entry.buffers.size(), {-1, 0, 0, 0});
   for (int kernel = 0; kernel < static_cast<int>(entry.kernels.size()); ++kernel) {
     Traffic traffic = traffic_of(entry.kernels[kernel], entry.buffers);

@@ -1,9 +1,11 @@
 #include "driver/compilation.h"
 
 #include "codegen/object_cache.h"
+#include "codegen/plan.h"
 #include "driver/data_files.h"
 #include "frontend/prelude.h"
 #include "frontend/program_build.h"
+#include "ir/limits.h"
 
 #include <algorithm>
 #include <cstring>
@@ -79,11 +81,30 @@ std::optional<frontend::Program> Compilation::program() {
   return diagnostics.error_count() ? std::nullopt : std::move(made);
 }
 
-size_t Compilation::report() const {
+void Compilation::write(const Diagnostics &found) const {
   bool color = options.color == "always" || (options.color == "auto" && isatty(2));
-  std::string text = options.error_format == "json" ? render_json(diagnostics) : render_text(diagnostics, color);
-  fmt::print(stderr, "{}", text);
+  fmt::print(stderr, "{}", options.error_format == "json" ? render_json(found) : render_text(found, color));
+}
+
+size_t Compilation::report() const {
+  write(diagnostics);
   return diagnostics.error_count();
+}
+
+codegen::Entry Compilation::entry(const ir::Function &graph, const codegen::Layout &layout,
+                                  const codegen::EntryOptions &made_for) const {
+  try {
+    return codegen::make_entry(graph, layout, made_for);
+  } catch (const codegen::TooLarge &found) {
+    Diagnostics refused(sources); // what was found before has been written
+    refused
+        .report(DiagnosticKind::limit_exceeded, found.place, "elements that are kept in memory here for each example",
+                found.elements, ir::most_in_memory)
+        .note("the value of this, or a derivative by it, is needed as a whole: make an axis shorter, or compute a part of it in "
+              "each turn of a loop");
+    write(refused);
+    throw Refused{};
+  }
 }
 
 } // namespace nnc::driver

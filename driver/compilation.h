@@ -2,6 +2,7 @@
 // One compile of a file: the front of every command. What it finds wrong is in `diagnostics`.
 
 #include "codegen/compile.h"
+#include "codegen/make_entry.h"
 #include "frontend/elaborator.h"
 #include "frontend/program.h"
 
@@ -34,6 +35,9 @@ struct CommandError : std::runtime_error {
   int code; // 1 or 2
 };
 
+/// The command ends with 1, since the diagnostics have told why.
+struct Refused {};
+
 class Compilation {
 public:
   /// Reads and parses the file and what it imports, in front of the prelude. Throws CommandError where the file cannot be read.
@@ -45,6 +49,8 @@ public:
 
   /// Writes what was found to standard error, and gives the number of errors.
   size_t report() const;
+  /// The kernels of a graph. Where the code generator refuses it, the reason is written to standard error; throws Refused.
+  codegen::Entry entry(const ir::Function &, const codegen::Layout &, const codegen::EntryOptions &) const;
 
   /// Of the options; it lives no longer than this.
   codegen::Target target() const;
@@ -62,6 +68,8 @@ public:
   std::string name;      // of the file, without directory and ending
 
 private:
+  void write(const Diagnostics &) const;
+
   Timed timed_;
   mutable std::vector<std::pair<std::string, double>> times_; // in the order of their first end
 };

@@ -1,6 +1,5 @@
 #include "driver/entries.h"
 
-#include "codegen/make_entry.h"
 #include "codegen/work.h"
 #include "driver/data_files.h"
 #include "ir/text.h"
@@ -164,12 +163,11 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
   made.description = describe(compilation, program, layout);
   for (const ir::Function &graph : optimized) {
     bool costs = graph.name == "train" || graph.name == "evaluate";
-    codegen::Entry entry =
-        codegen::make_entry(graph, layout,
-                            {.steps = graph.name == "train",
-                             .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
-                             .reports = costs ? static_cast<int>(program.report_names.size()) + program.sums : 0,
-                             .target = compilation.target()});
+    codegen::Entry entry = compilation.entry(graph, layout,
+                                             {.steps = graph.name == "train",
+                                              .costs = costs ? static_cast<int>(program.cost_names.size()) : 0,
+                                              .reports = costs ? static_cast<int>(program.report_names.size()) + program.sums : 0,
+                                              .target = compilation.target()});
     runtime::Bytes &bytes = graph.name == "init"       ? made.description.init_arena
                             : graph.name == "train"    ? made.description.train_arena
                             : graph.name == "evaluate" ? made.description.evaluate_arena

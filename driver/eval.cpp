@@ -169,9 +169,9 @@ int eval_function(const CompileOptions &options, const EvalOptions &eval) {
     if (input.kind != ir::InputKind::tensor)
       throw CommandError(1, fmt::format("the argument `{}` of `{}` is missing", input.name, eval.function));
     auto nothing = [](const ir::Input &) -> const ir::Array & { throw ir::InternalError("an initial value has arguments"); };
-    return initial[input.slot] = CompiledFunction(initialisers[input.slot], compilation.target(), 0).run(nothing)[0];
+    return initial[input.slot] = CompiledFunction(initialisers[input.slot], compilation, 0).run(nothing)[0];
   };
-  std::vector<ir::Array> outputs = CompiledFunction(function->function, compilation.target(), 0).run(value);
+  std::vector<ir::Array> outputs = CompiledFunction(function->function, compilation, 0).run(value);
 
   if (!eval.out.empty()) {
     std::vector<runtime::NamedTensor> tensors;

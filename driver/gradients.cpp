@@ -208,10 +208,10 @@ bool check_clause(const Compilation &compilation, const frontend::Program &progr
     if (input.kind == ir::InputKind::tensor) return tensors[input.slot];
     return input.slot < first_stopped ? sources[input.slot] : stopped[input.slot - first_stopped];
   };
-  CompiledFunction all(derivatives(graph, parameters), compilation.target(), program.seed);
+  CompiledFunction all(derivatives(graph, parameters), compilation, program.seed);
   std::vector<Array> results = all.run(value);
   stopped.assign(results.begin() + 1 + static_cast<ptrdiff_t>(parameters.size()), results.end());
-  CompiledFunction alone(cost_alone(graph, first_stopped), compilation.target(), program.seed);
+  CompiledFunction alone(cost_alone(graph, first_stopped), compilation, program.seed);
 
   bool right = true;
   for (size_t i = 0; i < parameters.size(); ++i) {
@@ -245,7 +245,7 @@ int check_gradients(const CompileOptions &given) {
   ir::Function initial = program->initialise;
   for (ir::Output &output : initial.outputs) output.kind = ir::OutputKind::result;
   auto nothing = [](const ir::Input &) -> const Array & { throw ir::InternalError("an initial value has arguments"); };
-  std::vector<Array> values = CompiledFunction(initial, compilation.target(), program->seed).run(nothing);
+  std::vector<Array> values = CompiledFunction(initial, compilation, program->seed).run(nothing);
   for (size_t i = 0; i < values.size(); ++i) tensors[initial.outputs[i].slot] = std::move(values[i]);
 
   bool right = true;

@@ -144,6 +144,8 @@ int main(int argc, char **argv) {
   } catch (const CommandError &error) {
     fmt::print(stderr, "nnc: error: {}\n", error.what());
     return error.code;
+  } catch (const nnc::driver::Refused &) {
+    return 1;
   } catch (const nnc::runtime::Error &error) {
     fmt::print(stderr, "nnc: error: {}\n", error.what());
     return 1;

@@ -2,7 +2,6 @@
 
 #include "codegen/compile.h"
 #include "codegen/index.h"
-#include "codegen/make_entry.h"
 #include "passes/pass.h"
 #include "runtime/memory.h"
 #include "runtime/module.h"
@@ -62,7 +61,7 @@ struct CompiledFunction::State {
   uint64_t seed = 0;
 };
 
-CompiledFunction::CompiledFunction(const ir::Function &function, const codegen::Target &target, uint64_t seed)
+CompiledFunction::CompiledFunction(const ir::Function &function, const Compilation &compilation, uint64_t seed)
     : state_(std::make_unique<State>()) {
   State &s = *state_;
   s.seed = seed;
@@ -76,7 +75,8 @@ CompiledFunction::CompiledFunction(const ir::Function &function, const codegen::
     input.slot = static_cast<int>(s.layout.tensors.size()) - 1;
   }
   codegen::place_tensors(s.layout);
-  s.entry = codegen::make_entry(s.graph, s.layout, {.target = target});
+  const codegen::Target target = compilation.target();
+  s.entry = compilation.entry(s.graph, s.layout, {.target = target});
   s.loaded = std::make_unique<codegen::Loaded>(codegen::Unit{{s.entry}, ""}, target);
   s.state = runtime::Memory(s.layout.state_bytes + 64, "the arguments");
   s.arena = runtime::Memory(s.entry.arena_bytes.at(1) + 64, "intermediate values");

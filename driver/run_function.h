@@ -1,7 +1,7 @@
 #pragma once
 // One graph compiled in memory, to be run on given values.
 
-#include "codegen/compile.h"
+#include "driver/compilation.h"
 #include "ir/op.h"
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace nnc::driver {
 /// row the place in the batch.
 class CompiledFunction {
 public:
-  CompiledFunction(const ir::Function &, const codegen::Target &, uint64_t seed);
+  CompiledFunction(const ir::Function &, const Compilation &, uint64_t seed);
   ~CompiledFunction();
 
   /// The values of the result outputs, in their order. `value` gives each argument and tensor input, in its type.

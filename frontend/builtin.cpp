@@ -1,6 +1,8 @@
 #include "frontend/builtin.h"
 
 #include "frontend/leaves.h"
+#include "frontend/limits.h"
+#include "frontend/sizes.h"
 
 #include <algorithm>
 #include <array>
@@ -165,7 +167,9 @@ Value BuiltinCall::jacobian() const {
 }
 
 Value BuiltinCall::draw(bool is_normal, const std::vector<Dim> &dims) const {
-  return {elaborator.draw(is_normal, dims, context)};
+  const double numbers = elements_of(ir_type({{}, dims}));
+  if (numbers > max_drawn) report(K::limit_exceeded, span, "numbers of a draw", whole_number(numbers), max_drawn);
+  return numbers > max_drawn ? Value{} : Value{elaborator.draw(is_normal, dims, context)};
 }
 
 Value BuiltinCall::reduce(ReduceKind kind, const TensorValue &value) const {

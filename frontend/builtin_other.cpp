@@ -85,6 +85,7 @@ Value bernoulli(const BuiltinCall &call) {
   const auto dims = call.shape(1);
   if (!probability || !dims) return {};
   const Value drawn = call.draw(false, *dims);
+  if (drawn.poison()) return {};
   TensorValue u = *drawn.get<TensorValue>();
   if (probability->type.dims.size() > u.type.dims.size()) {
     call.report(K::operand_type, call.arguments[0].span, "`bernoulli`", "a probability for each element",

@@ -143,6 +143,7 @@ Value flatten(const BuiltinCall &call) {
   int64_t elements = 1;
   for (const Dim &dim : value->type.dims) elements *= dim.value;
   const Type type{value->type.element, {{elements, nullptr}}};
+  if (!call.size_ok(type.dims)) return {};
   return call.result(call.build().reshape(value->node, call.ir_type(type).dims), type);
 }
 

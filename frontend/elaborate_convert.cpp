@@ -86,23 +86,6 @@ TensorValue Elaborator::widen(const TensorValue &value, ElementKind kind, const 
   return make(context.frame->builder().convert(node, ir_elem(type.element)), type, context);
 }
 
-bool Elaborator::size_ok(const std::vector<Dim> &dims, Span span, const Context &context) {
-  int64_t elements = 1;
-  bool fits = dims.size() <= max_rank;
-  if (!fits) report(K::limit_exceeded, span, context, "axes of a tensor", dims.size(), max_rank);
-  for (const Dim &dim : dims) {
-    if (!fits || dim.value == 0) break;
-    fits = !__builtin_mul_overflow(elements, dim.value, &elements) && elements <= max_elements;
-    if (!fits) report(K::tensor_too_large, span, context, to_string(Type{{}, dims}), max_elements);
-  }
-  const auto examples = std::count_if(dims.begin(), dims.end(), [](const Dim &dim) { return dim.batch; });
-  if (fits && examples > most_batch_axes) {
-    report(K::batch_axes, span, context, to_string(Type{{}, dims}), most_batch_axes);
-    return false;
-  }
-  return fits;
-}
-
 ir::NodeId Elaborator::count_node(const Dim &dim, const ir::Type &of, const Context &context) {
   const ir::Type type = of; // it may be that of a node, and nodes move when more are made
   ir::Builder &builder = context.frame->builder();

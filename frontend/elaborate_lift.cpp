@@ -123,38 +123,4 @@ Value Elaborator::close_lifted(Frame &inner, const Value &result, const std::vec
   });
 }
 
-bool Elaborator::lifted_size_ok(const ir::Function &function, const std::vector<const LiftArgument *> &argument_of,
-                                const std::vector<Dim> &axes, Span span, const Context &context) {
-  // A node gets the axes of what it depends on; draws, which depend on their position, all.
-  std::vector<std::vector<bool>> gets(function.nodes.size(), std::vector<bool>(axes.size(), false));
-  for (size_t i = 0; i < function.inputs.size(); ++i) {
-    std::vector<bool> &of_input = gets[static_cast<size_t>(function.inputs[i].node)];
-    if (argument_of[i])
-      of_input = argument_of[i]->has_axis;
-    else if (function.inputs[i].kind == ir::InputKind::position)
-      of_input.assign(axes.size(), true);
-  }
-  double largest = 0;
-  std::vector<Dim> dims;
-  for (size_t id = 0; id < function.nodes.size(); ++id) {
-    for (ir::NodeId operand : function.nodes[id].operands)
-      for (size_t axis = 0; axis < axes.size(); ++axis)
-        if (gets[static_cast<size_t>(operand)][axis]) gets[id][axis] = true;
-    Dim own{1, nullptr};
-    for (const ir::Extent &extent : function.nodes[id].type.dims) own.value *= extent.count;
-    double elements = static_cast<double>(own.value);
-    std::vector<Dim> lifted;
-    for (size_t axis = 0; axis < axes.size(); ++axis) {
-      if (!gets[id][axis]) continue;
-      elements *= static_cast<double>(axes[axis].value);
-      lifted.push_back(axes[axis]);
-    }
-    if (elements <= largest) continue;
-    largest = elements;
-    if (own.value != 1) lifted.push_back(own);
-    dims = std::move(lifted);
-  }
-  return size_ok(dims, span, context);
-}
-
 } // namespace nnc::frontend

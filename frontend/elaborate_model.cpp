@@ -2,6 +2,8 @@
 
 #include "frontend/elaborator.h"
 #include "frontend/leaves.h"
+#include "frontend/sizes.h"
+#include "ir/limits.h"
 #include "passes/examples.h"
 
 #include <algorithm>
@@ -152,6 +154,10 @@ Value Elaborator::add_tensor(const std::shared_ptr<Instance> &instance, const Id
   if (ok && param && type.element.kind != ElementKind::real) {
     report(K::parameter_not_real, declared->span, context, name.name, to_string(type))
         .note("`state` keeps other values from step to step");
+    ok = false;
+  }
+  if (ok && elements_of(ir_type(type)) > ir::most_in_memory) {
+    report(K::tensor_too_large, declared->span, context, to_string(type), ir::most_in_memory);
     ok = false;
   }
   if (!ok) return {};

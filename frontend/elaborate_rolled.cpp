@@ -2,7 +2,9 @@
 
 #include "frontend/ast_walk.h"
 #include "frontend/leaves.h"
+#include "frontend/limits.h"
 #include "frontend/loop_sequence.h"
+#include "frontend/sizes.h"
 #include "ir/functions.h"
 
 #include <algorithm>
@@ -363,7 +365,12 @@ std::optional<Value> Elaborator::rolled_loop(const ForExpr &form, const Sequence
     place(span, context);
     loop.carry_names();
     loop.carry_states(states);
-    const bool ok = loop.run_body() && error_count() == errors_before;
+    bool ok = loop.run_body() && error_count() == errors_before;
+    const double elements = most_elements(loop.inner.function()) * static_cast<double>(sequence.count);
+    if (ok && elements > max_elements) {
+      report(K::limit_exceeded, span, context, "elements of what all turns compute", whole_number(elements), max_elements);
+      ok = false;
+    }
     const std::set<int> more = loop.more_states();
     const std::vector<int> updated = context.frame->root().updated;
     for (const RolledLoop::Carried &one : loop.carried)

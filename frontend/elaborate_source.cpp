@@ -3,6 +3,8 @@
 #include "frontend/elaborator.h"
 #include "frontend/limits.h"
 #include "frontend/list_source.h"
+#include "frontend/sizes.h"
+#include "ir/limits.h"
 
 #include <algorithm>
 
@@ -163,6 +165,10 @@ std::optional<Type> Elaborator::source_type(const SourceValue &value, Span span,
   for (int64_t extent : info.header.row) type.dims.push_back({extent, nullptr});
   if (value.column >= 0) type.dims.pop_back();
   if (!size_ok(type.dims, span, context)) return std::nullopt;
+  if (elements_of(ir_type(type)) > ir::most_in_memory) {
+    report(K::tensor_too_large, span, context, to_string(type), ir::most_in_memory);
+    return std::nullopt;
+  }
   return type;
 }
 

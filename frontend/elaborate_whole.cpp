@@ -6,6 +6,7 @@
 #include "frontend/limits.h"
 #include "frontend/program_extract.h"
 #include "ir/evaluate.h"
+#include "ir/limits.h"
 
 #include <algorithm>
 
@@ -20,6 +21,15 @@ std::vector<double> windows_of(const std::vector<double> &values, int64_t rows, 
   for (int64_t i = 0; i < rows; ++i)
     result.insert(result.end(), values.begin() + i * width, values.begin() + (i + window) * width);
   return result;
+}
+
+/// A node of more elements than fit in memory, where every one gets some.
+const ir::Node *too_large(const ir::Function &function) {
+  for (const ir::Node &node : function.nodes) {
+    ir::Count elements;
+    if (!ir::product(node.type.dims, elements) || elements.count > ir::most_in_memory) return &node;
+  }
+  return nullptr;
 }
 
 } // namespace
@@ -82,6 +92,13 @@ std::optional<Value> Elaborator::known_value(const Value &value, std::vector<Kno
   });
   const ir::Function function = extract(constant_frame_->function(), "let", outputs, {}, ExtractMode::as_it_is);
   if (!function.inputs.empty()) return std::nullopt;
+  if (const ir::Node *large = too_large(function)) {
+    Type type;
+    for (const ir::Extent &extent : large->type.dims) type.dims.push_back({extent.count, nullptr});
+    diagnostics_.report(K::tensor_too_large, large->place, to_string(type), ir::most_in_memory)
+        .note("a `let` of whole data is computed when compiling, each of its tensors in memory");
+    return std::nullopt;
+  }
   const std::vector<ir::Array> results =
       ir::evaluate(function, 1, [](const ir::Input &, const ir::Type &) -> ir::Array { return {}; });
   size_t next = 0;
