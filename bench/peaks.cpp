@@ -12,33 +12,46 @@
 namespace nnc::bench {
 namespace {
 
+// Chains that hide a latency of 4 cycles on two or three units, as many as the registers hold.
+struct Narrow {
+  using Vector = __m128;
+  static constexpr int chains = 12, lanes = 4;
+  static Vector fma(Vector a, Vector b, Vector c) { return _mm_fmadd_ps(a, b, c); }
+  static Vector splat(float x) { return _mm_set1_ps(x); }
+  static float first(Vector v) { return _mm_cvtss_f32(v); }
+};
+struct Middle {
+  using Vector = __m256;
+  static constexpr int chains = 12, lanes = 8;
+  static Vector fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+  static Vector splat(float x) { return _mm256_set1_ps(x); }
+  static float first(Vector v) { return _mm256_cvtss_f32(v); }
+};
 #if defined(__AVX512F__)
-using Vector = __m512;
-Vector fma_of(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-Vector splat(float x) { return _mm512_set1_ps(x); }
-float first(Vector v) { return _mm512_cvtss_f32(v); }
-constexpr int accumulators = 24, lanes = 16; // 24 chains hide a latency of 4 cycles on two or three units
+struct Wide {
+  using Vector = __m512;
+  static constexpr int chains = 24, lanes = 16;
+  static Vector fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+  static Vector splat(float x) { return _mm512_set1_ps(x); }
+  static float first(Vector v) { return _mm512_cvtss_f32(v); }
+};
 #else
-using Vector = __m256;
-Vector fma_of(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-Vector splat(float x) { return _mm256_set1_ps(x); }
-float first(Vector v) { return _mm256_cvtss_f32(v); }
-constexpr int accumulators = 12, lanes = 8;
+using Wide = Middle;
 #endif
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 volatile float sink;
 
-void multiply_add(long turns) {
-  Vector sums[accumulators];
-  for (int i = 0; i < accumulators; ++i) sums[i] = splat(1.0f + 0.01f * float(i));
-  const Vector factor = splat(0.999f), term = splat(0.001f);
+template <typename V> void multiply_add(long turns) {
+  typename V::Vector sums[V::chains];
+  for (int i = 0; i < V::chains; ++i) sums[i] = V::splat(1.0f + 0.01f * float(i));
+  const typename V::Vector factor = V::splat(0.999f), term = V::splat(0.001f);
   for (long turn = 0; turn < turns; ++turn)
 #pragma GCC unroll 24
-    for (int i = 0; i < accumulators; ++i) sums[i] = fma_of(sums[i], factor, term);
+    for (int i = 0; i < V::chains; ++i) sums[i] = V::fma(sums[i], factor, term);
   float total = 0;
-  for (Vector sum : sums) total += first(sum);
+  for (typename V::Vector sum : sums) total += V::first(sum);
   sink = total;
 }
 
@@ -52,16 +65,24 @@ double timed(int threads, const std::function<void(int)> &work) {
   return now() - start;
 }
 
-} // namespace
-
-double fma_gflops(int threads, int repetitions) {
+template <typename V> double gflops(int threads, int repetitions) {
   const long turns = 20'000'000;
   double best = 0;
   for (int repetition = 0; repetition < repetitions; ++repetition) {
-    const double seconds = timed(threads, [&](int) { multiply_add(turns); });
-    best = std::max(best, 2.0 * lanes * accumulators * double(turns) * threads / seconds * 1e-9);
+    const double seconds = timed(threads, [&](int) { multiply_add<V>(turns); });
+    best = std::max(best, 2.0 * V::lanes * V::chains * double(turns) * threads / seconds * 1e-9);
   }
   return best;
+}
+
+} // namespace
+
+double fma_gflops(int threads, int repetitions, int vector_bytes) {
+  switch (vector_bytes) {
+  case 16: return gflops<Narrow>(threads, repetitions);
+  case 32: return gflops<Middle>(threads, repetitions);
+  default: return gflops<Wide>(threads, repetitions);
+  }
 }
 
 double triad_gbytes(int threads, int repetitions) {

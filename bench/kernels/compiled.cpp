@@ -48,14 +48,14 @@ int64_t count(const ir::Type &type) {
 
 } // namespace
 
-Compiled::Compiled(const Case &what, int threads) : team_(threads) {
+Compiled::Compiled(const Case &what, const codegen::Target &target, int threads) : team_(threads) {
   ir::Function function = elaborate(what);
   function.name = "function";
   const codegen::Layout layout = lay_out(function);
-  codegen::Entry entry = codegen::make_entry(function, layout, {});
+  codegen::Entry entry = codegen::make_entry(function, layout, {.target = target});
   state_ = runtime::Memory(layout.state_bytes + 64, "arguments");
   arena_ = runtime::Memory(entry.arena_bytes.at(1) + 64, "intermediate values");
-  loaded_ = std::make_unique<codegen::Loaded>(codegen::Unit{{std::move(entry)}, ""}, codegen::Target{});
+  loaded_ = std::make_unique<codegen::Loaded>(codegen::Unit{{std::move(entry)}, ""}, target);
 
   std::minstd_rand random;
   std::uniform_real_distribution<float> uniform(0.0f, 1.0f);

@@ -14,7 +14,7 @@ namespace nnc::bench {
 class Compiled {
 public:
   /// Every number that `run` gets is drawn from 0 to 1. Throws std::runtime_error where it does not compile.
-  Compiled(const Case &, int threads);
+  Compiled(const Case &, const codegen::Target &, int threads);
 
   /// One call on all threads.
   void run();

@@ -1,6 +1,8 @@
-// nnc_bench [--threads=N] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry and a training
-// step with next to nothing in them, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before.
+// nnc_bench [--threads=N] [--cpu=CPU] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry and a training
+// step with next to nothing in them, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before, of the FMA
+// peak that vectors of that CPU have.
 
+#include "codegen/target.h"
 #include "kernels/cases.h"
 #include "kernels/compiled.h"
 #include "kernels/steps.h"
@@ -9,8 +11,8 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <exception>
+#include <string>
 
 namespace nnc::bench {
 namespace {
@@ -19,9 +21,11 @@ using benchmark::Counter;
 
 Counter rate(double amount) { return Counter(amount, Counter::kIsIterationInvariantRate); }
 
-void measure(benchmark::State &state, const Case &what, int threads) try {
-  Compiled compiled(what, threads);
-  const double fma = what.operations > 0 ? fma_gflops(threads, 1) : 0, triad = what.bytes > 0 ? triad_gbytes(threads, 2) : 0;
+void measure(benchmark::State &state, const Case &what, const codegen::Target &target, int threads) try {
+  Compiled compiled(what, target, threads);
+  const int vector_bytes = codegen::processor(target).vector_bytes;
+  const double fma = what.operations > 0 ? fma_gflops(threads, 1, vector_bytes) : 0,
+               triad = what.bytes > 0 ? triad_gbytes(threads, 2) : 0;
   compiled.run();
   for (auto _ : state) compiled.run();
   if (fma > 0) {
@@ -63,17 +67,18 @@ void measure_step(benchmark::State &state, int threads) try {
   state.SkipWithError(error.what());
 }
 
-/// Takes `--threads=N` out of the arguments.
-int threads_of(int &count, char **arguments) {
-  int threads = 1, kept = 1;
+/// Takes `name`, `--threads=`, and its value out of the arguments.
+std::string option(const std::string &name, std::string value, int &count, char **arguments) {
+  int kept = 1;
   for (int i = 1; i < count; ++i) {
-    if (std::strncmp(arguments[i], "--threads=", 10) == 0)
-      threads = std::max(1, std::atoi(arguments[i] + 10));
+    const std::string_view argument = arguments[i];
+    if (argument.starts_with(name))
+      value = argument.substr(name.size());
     else
       arguments[kept++] = arguments[i];
   }
   count = kept;
-  return threads;
+  return value;
 }
 
 } // namespace
@@ -81,12 +86,14 @@ int threads_of(int &count, char **arguments) {
 
 int main(int count, char **arguments) {
   using namespace nnc::bench;
-  const int threads = threads_of(count, arguments);
+  const int threads = std::max(1, std::atoi(option("--threads=", "1", count, arguments).c_str()));
+  nnc::codegen::Target target;
+  target.cpu = option("--cpu=", "native", count, arguments);
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   for (const Case &what : cases())
     benchmark::RegisterBenchmark(what.name.c_str(), [=](benchmark::State &state) {
-      measure(state, what, threads);
+      measure(state, what, target, threads);
     })->UseRealTime();
   benchmark::RegisterBenchmark("step/1", [=](benchmark::State &state) { measure_step(state, threads); })->UseRealTime();
   if (threads > 1)
