@@ -6,11 +6,11 @@
 #include "codegen/machine_code.h"
 #include "codegen/object_cache.h"
 #include "ir/builder.h"
+#include "runtime/stack.h"
 
 #include <algorithm>
 #include <atomic>
 #include <fmt/format.h>
-#include <future>
 #include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/Support/raw_ostream.h>
@@ -139,6 +139,8 @@ std::string Pieces::object(const Piece &piece, MachineCode &code) {
   return made;
 }
 
+static constexpr int64_t stack_of_llvm = 7 << 20;
+
 /// Each thread takes the piece that is likely to take longest of those that are left.
 std::vector<std::string> Pieces::objects() {
   std::vector<size_t> order(pieces_.size());
@@ -153,10 +155,21 @@ std::vector<std::string> Pieces::objects() {
   target_machine(processor_); // sets LLVM up, which threads may not do at once
   // Measured: one thread, so that the times are those of the work.
   size_t threads = target_.timed ? 1 : std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), order.size());
-  std::vector<std::future<void>> others;
-  for (size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, work));
-  work();
-  for (std::future<void> &other : others) other.get();
+  std::exception_ptr wrong;
+  auto guarded = [&] {
+    try {
+      work();
+    } catch (...) {
+      std::lock_guard lock(new_key_);
+      wrong = std::current_exception();
+    }
+  };
+  {
+    std::vector<runtime::Thread> others;
+    for (size_t i = 1; i < threads; ++i) others.emplace_back(stack_of_llvm, guarded);
+    guarded();
+  }
+  if (wrong) std::rethrow_exception(wrong);
   if (made_) cache_.trim(*made_);
   return objects;
 }

@@ -224,6 +224,20 @@ Size points_of(std::span<const Size> axes) {
   return points;
 }
 
+ContractionScratch contraction_scratch(const Kernel &kernel, const ContractionPlan &p) {
+  ContractionScratch scratch;
+  const int64_t row = int64_t{p.width} * p.tile.vectors;
+  if (p.splits_k || !p.ends_in_registers) scratch.sums = (p.splits_k ? p.block_rows * p.block_tiles : p.tile.rows) * row;
+  if (p.a_pitch) {
+    scratch.tile_rows = p.chunk_points * p.a_pitch + p.width; // those of the next tile are in other sets of the first-level cache
+    const int64_t rows = p.keeps_all ? rounded_up(kernel.contraction->m.c[0], p.tile.rows) : p.block_rows;
+    scratch.rows = rows / p.tile.rows * scratch.tile_rows;
+  }
+  // A panel of squares turned over may end past the last row.
+  if (p.panel == Panel::own) scratch.panel = (p.chunk_points + p.width) * row;
+  return scratch;
+}
+
 bool can_pack(const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   if (c.panel || !c.n.is_constant() || !c.b.indirect.empty()) return false;

@@ -62,6 +62,13 @@ Kernel arrange_contraction(const Kernel &, const Processor &);
 
 ContractionPlan plan_contraction(const Kernel &, const Processor &);
 
+/// What a thread keeps on its stack for a contraction, in elements: a tile's sums or a block's partial ones, copied rows of a, a panel of b.
+struct ContractionScratch {
+  int64_t sums = 0, rows = 0, panel = 0;
+  int64_t tile_rows = 0; // of which the copied rows of one tile
+};
+ContractionScratch contraction_scratch(const Kernel &, const ContractionPlan &);
+
 /// Whether b can be packed ahead: it is the same for all of the outer axes, and its extents are known.
 bool can_pack(const Kernel &);
 

@@ -23,12 +23,10 @@ ContractionLowering::ContractionLowering(KernelFunction &f)
   epilogue_.axes = f.kernel.stages[0].axes;
   for (ValueId id : f.kernel.stages[0].code)
     if (!moves_along_k(id)) epilogue_.code.push_back(id);
-  const int64_t row = int64_t{plan_.width} * plan_.tile.vectors;
-  if (plan_.splits_k || !plan_.ends_in_registers)
-    sums_ = f.local(scalar_, (plan_.splits_k ? plan_.block_rows * plan_.block_tiles : plan_.tile.rows) * row, 64);
-  if (plan_.a_pitch) rows_of_a_ = f.local(scalar_, copied_tiles() * copied_elements(), 64);
-  // A panel of squares turned over may end past the last row.
-  if (plan_.panel == Panel::own) panel_ = f.local(scalar_, (plan_.chunk_points + plan_.width) * row, 64);
+  const ContractionScratch scratch = contraction_scratch(f.kernel, plan_);
+  if (scratch.sums) sums_ = f.local(scalar_, scratch.sums, 64);
+  if (scratch.rows) rows_of_a_ = f.local(scalar_, scratch.rows, 64);
+  if (scratch.panel) panel_ = f.local(scalar_, scratch.panel, 64);
 }
 
 Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {

@@ -76,7 +76,6 @@ private:
   /// Copies rows of a for a chunk (ContractionPlan::a_pitch).
   void copy_rows(Value *m, Value *end, const Chunk &);
   Value *copy_of_tile(Value *number);
-  int64_t copied_tiles() const;
   int64_t copied_elements() const;
 
   /// Evaluates what an operand's address needs beside the axes, at the axes given.

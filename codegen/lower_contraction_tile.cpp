@@ -104,17 +104,12 @@ std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, c
 }
 
 /// Tiles whose rows are copied at once.
-int64_t ContractionLowering::copied_tiles() const {
-  if (!plan_.keeps_all) return plan_.block_rows / plan_.tile.rows;
-  return (c_.m.c[0] + plan_.tile.rows - 1) / plan_.tile.rows;
-}
-
 /// Copies of the rows of tile number `number` of the block. Those of the next tile are in other sets of the first-level cache.
 Value *ContractionLowering::copy_of_tile(Value *number) {
   return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(copied_elements())));
 }
 
-int64_t ContractionLowering::copied_elements() const { return plan_.chunk_points * plan_.a_pitch + plan_.width; }
+int64_t ContractionLowering::copied_elements() const { return contraction_scratch(f_.kernel, plan_).tile_rows; }
 
 /// In the order in which a lies.
 void ContractionLowering::copy_rows(Value *m, Value *end, const Chunk &chunk) {

@@ -47,6 +47,7 @@ void print_memory(const frontend::Program &program, const Kernels &kernels) {
   }
   const runtime::MemoryPlan plan = runtime::memory_plan(kernels.description);
   fmt::print("  {:<18}{:>14} bytes as it is stored\n", "data", grouped(plan.data));
+  fmt::print("  {:<18}{:>14} bytes on the stack\n", "each thread", grouped(plan.stack));
   fmt::print("  {:<18}{:>14} bytes\n", "row numbers", grouped(plan.row_numbers));
   fmt::print("  {:<18}{:>14} bytes\n", "program", grouped(plan.program + plan.results));
   fmt::print("  {:<18}{:>14} bytes while it trains\n", "total", grouped(plan.total()));

@@ -1,5 +1,7 @@
 #include "driver/entries.h"
 
+#include "codegen/stack.h"
+#include "codegen/target.h"
 #include "codegen/work.h"
 #include "driver/data_files.h"
 #include "ir/text.h"
@@ -161,6 +163,7 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
   codegen::Layout layout = make_layout(program);
   Kernels made;
   made.description = describe(compilation, program, layout);
+  const codegen::Processor target = codegen::processor(compilation.target());
   for (const ir::Function &graph : optimized) {
     bool costs = graph.name == "train" || graph.name == "evaluate";
     codegen::Entry entry = compilation.entry(graph, layout,
@@ -175,6 +178,7 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
+    made.description.stack_bytes = std::max(made.description.stack_bytes, codegen::stack_bytes(entry, target));
     if (entry.steps) {
       made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
       made.description.reads_epoch = reads_epoch(entry);

@@ -5,6 +5,7 @@
 #include "ir/builder.h"
 #include "passes/pass.h"
 #include "runtime/error.h"
+#include "runtime/stack.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -138,9 +139,14 @@ int command_line(int argc, char **argv) {
 
 } // namespace
 
+/// What elaboration takes within its limits (frontend/limits.h), and LLVM.
+static constexpr int64_t stack_of_compile = 7 << 20;
+
 int main(int argc, char **argv) {
   try {
-    return command_line(argc, argv);
+    int code = 0;
+    nnc::runtime::with_stack(stack_of_compile, [&] { code = command_line(argc, argv); });
+    return code;
   } catch (const CommandError &error) {
     fmt::print(stderr, "nnc: error: {}\n", error.what());
     return error.code;

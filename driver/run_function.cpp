@@ -2,9 +2,12 @@
 
 #include "codegen/compile.h"
 #include "codegen/index.h"
+#include "codegen/stack.h"
+#include "codegen/target.h"
 #include "passes/pass.h"
 #include "runtime/memory.h"
 #include "runtime/module.h"
+#include "runtime/stack.h"
 
 #include <cstring>
 
@@ -59,6 +62,7 @@ struct CompiledFunction::State {
   std::vector<runtime::Memory> results;
   std::vector<void *> outputs;
   uint64_t seed = 0;
+  int64_t stack = 0;
 };
 
 CompiledFunction::CompiledFunction(const ir::Function &function, const Compilation &compilation, uint64_t seed)
@@ -77,6 +81,7 @@ CompiledFunction::CompiledFunction(const ir::Function &function, const Compilati
   codegen::place_tensors(s.layout);
   const codegen::Target target = compilation.target();
   s.entry = compilation.entry(s.graph, s.layout, {.target = target});
+  s.stack = codegen::stack_bytes(s.entry, codegen::processor(target));
   s.loaded = std::make_unique<codegen::Loaded>(codegen::Unit{{s.entry}, ""}, target);
   s.state = runtime::Memory(s.layout.state_bytes + 64, "the arguments");
   s.arena = runtime::Memory(s.entry.arena_bytes.at(1) + 64, "intermediate values");
@@ -101,7 +106,7 @@ std::vector<ir::Array> CompiledFunction::run(const std::function<const ir::Array
   call.batch = 1;
   call.steps = 1;
   call.seed = s.seed;
-  reinterpret_cast<nnc_entry>(s.loaded->entry("function"))(&call, 0, 1);
+  runtime::with_stack(s.stack, [&] { reinterpret_cast<nnc_entry>(s.loaded->entry("function"))(&call, 0, 1); });
   std::vector<ir::Array> results;
   for (size_t i = 0; i < s.results.size(); ++i) {
     const ir::Type &type = s.graph.type(s.graph.outputs[i].node);

@@ -62,6 +62,7 @@ template <class Visit> void members(KernelAbout &k, Visit visit) {
 template <class Visit> void members(Description &d, Visit visit) {
   visit("version", d.version), visit("nnc", d.nnc), visit("model", d.model), visit("file", d.file);
   visit("directory", d.directory), visit("real", d.real), visit("cpu", d.cpu), visit("state_bytes", d.state_bytes);
+  visit("stack_bytes", d.stack_bytes);
   visit("init_arena", d.init_arena), visit("train_arena", d.train_arena), visit("evaluate_arena", d.evaluate_arena);
   visit("predict_arena", d.predict_arena), visit("check_arena", d.check_arena), visit("report_arena", d.report_arena);
   visit("tensors", d.tensors), visit("sources", d.sources), visit("checks", d.checks), visit("data", d.data);

@@ -110,6 +110,7 @@ struct Description {
   std::string real;      // "f32" or "f64"
   std::string cpu;
   int64_t state_bytes = 0;
+  int64_t stack_bytes = 0; // what an entry keeps on the stack of each thread, at most
   Bytes init_arena{}, train_arena{}, evaluate_arena{}, predict_arena{}, check_arena{}, report_arena{};
   std::vector<Tensor> tensors;
   std::vector<Source> sources;

@@ -45,6 +45,7 @@ MemoryPlan memory_plan(const Description &about) {
   MemoryPlan plan;
   plan.program = program_bytes;
   plan.state = about.state_bytes;
+  plan.stack = about.stack_bytes;
   std::vector<int64_t> examples(about.data.size());
   for (size_t clause = 0; clause < about.data.size(); clause++)
     for (int index : about.data[clause].sources) {

@@ -11,9 +11,10 @@ struct MemoryPlan {
   int64_t data = 0;        // the sources as they are stored
   int64_t row_numbers = 0; // which examples are trained on and held out, and their order
   int64_t results = 0;     // costs and reports of the steps of one call
+  int64_t stack = 0;       // of each thread, for tiles, packed rows and slabs
   int64_t program = 0;     // its code and the C library's own, on one thread
 
-  int64_t total() const { return state + arena + data + row_numbers + results + program; }
+  int64_t total() const { return state + arena + data + row_numbers + results + stack + program; }
 };
 
 /// Of a run as the description says it. Reads the headers of the data files, a csv file whole. Throws Error where a file is at fault.

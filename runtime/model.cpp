@@ -14,7 +14,7 @@ int64_t arena_bytes(const Bytes &bytes, int64_t batch) {
 }
 
 Model::Model(const nnc_module &module, int threads)
-    : about(from_json(module.description)), module(module), state(about.state_bytes, "parameters"), team(threads) {
+    : about(from_json(module.description)), module(module), state(about.state_bytes, "parameters"), team(threads, about.stack_bytes) {
   for (const Setting &setting : about.settings) settings.push_back(setting.value);
   seed = about.seed;
 }

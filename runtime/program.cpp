@@ -108,13 +108,16 @@ int run_command(const nnc_module &module, std::vector<std::string> args) {
   const auto &options = std::get<Options>(parsed);
   Model model(module, options.command == Command::info ? 1 : options.threads);
   model.seed = options.seed.value_or(model.about.seed);
-  switch (options.command) {
-  case Command::train: return train(model, options);
-  case Command::eval: return evaluate_trained(model, options);
-  case Command::predict: return predict_trained(model, options);
-  case Command::info: print_info(model, options.batch.value_or(model.about.batch)); return exit_done;
-  }
-  __builtin_unreachable();
+  int code = exit_done;
+  with_stack(model.about.stack_bytes, [&] {
+    switch (options.command) {
+    case Command::train: code = train(model, options); break;
+    case Command::eval: code = evaluate_trained(model, options); break;
+    case Command::predict: code = predict_trained(model, options); break;
+    case Command::info: print_info(model, options.batch.value_or(model.about.batch)); break;
+    }
+  });
+  return code;
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "runtime/team.h"
 
+#include <thread>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -37,16 +39,22 @@ void Barrier::wait() {
   round.wait(now, std::memory_order_acquire);
 }
 
-Team::Team(int threads) : threads(threads), job(threads), within(threads) {
+Team::Team(int threads, int64_t stack) : threads(threads), job(threads), within(threads) {
+  auto tell = [this](Start how) { start = how, start.notify_all(); };
   workers.reserve(static_cast<size_t>(threads - 1));
-  for (int thread = 1; thread < threads; thread++) workers.emplace_back([this, thread] { work(thread); });
+  try {
+    for (int thread = 1; thread < threads; thread++) workers.emplace_back(stack, [this, thread] { work(thread); });
+  } catch (...) {
+    tell(Start::failed);
+    throw;
+  }
+  tell(Start::all);
 }
 
 Team::~Team() {
   if (workers.empty()) return;
   entry = nullptr;
   job.wait();
-  for (std::thread &worker : workers) worker.join();
 }
 
 void Team::run(nnc_entry to_run, nnc_call &with) {
@@ -60,6 +68,8 @@ void Team::run(nnc_entry to_run, nnc_call &with) {
 }
 
 void Team::work(int thread) {
+  start.wait(Start::none);
+  if (start == Start::failed) return;
   for (;;) {
     job.wait();
     if (!entry) return;

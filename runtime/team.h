@@ -2,10 +2,9 @@
 // A team of threads that live as long as the program and run one entry of the compiled module together.
 
 #include "runtime/module.h"
+#include "runtime/stack.h"
 
 #include <atomic>
-#include <memory>
-#include <thread>
 #include <vector>
 
 namespace nnc::runtime {
@@ -27,7 +26,8 @@ private:
 /// The caller is thread 0, the others wait at a barrier for their next entry. With one thread `run` is a plain call.
 class Team {
 public:
-  explicit Team(int threads);
+  /// `stack`: bytes that the entries keep on each thread's. Throws Error where there are not so many threads.
+  explicit Team(int threads, int64_t stack = 7 << 20);
   Team(const Team &) = delete;
   Team &operator=(const Team &) = delete;
   ~Team();
@@ -37,6 +37,7 @@ public:
   int size() const { return threads; }
 
 private:
+  enum class Start { none, all, failed };
   void work(int thread);
 
   const int threads;
@@ -44,7 +45,8 @@ private:
   Barrier within;            // nnc_barrier's
   nnc_entry entry = nullptr; // null: end
   nnc_call *call = nullptr;
-  std::vector<std::thread> workers;
+  std::atomic<Start> start = Start::none; // all are there, or one is not
+  std::vector<Thread> workers;
 
   friend void ::nnc_barrier(void *);
 };
