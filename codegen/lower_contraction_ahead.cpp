@@ -69,17 +69,21 @@ void ContractionLowering::fetch_ahead() {
   f_.loop(from, to, 1, fetching_->fetch);
 }
 
-/// What the epilogue of these rows will load, each its own: an optimizer's states, a residual.
+/// What the epilogue of these rows will load, each its own, as an optimizer's states or a residual; else what it will store.
 void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows &rows) {
-  for (ValueId id : epilogue_.code) {
-    const Instruction &load = f_.kernel.values[id];
-    const Access &access = load.access;
-    if (load.code != Code::load || !access.indirect.empty()) continue;
-    if (stride_of(access, outer_).is_zero() || !(stride_of(access, outer_ + 1) == Size(1))) continue;
-    for (int row = 0; row < rows.count; ++row) {
-      std::vector<Value *> axes = axes_;
-      axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
-      fetch_lines(access, axes, f_.integer(int64_t{plan_.width} * columns.vectors));
+  bool has_fetched = false;
+  for (Code code : {Code::load, Code::store}) {
+    if (has_fetched) return;
+    for (ValueId id : epilogue_.code) {
+      const Access &access = f_.kernel.values[id].access;
+      if (f_.kernel.values[id].code != code || !access.indirect.empty()) continue;
+      if (stride_of(access, outer_).is_zero() || !(stride_of(access, outer_ + 1) == Size(1))) continue;
+      for (int row = 0; row < rows.count; ++row) {
+        std::vector<Value *> axes = axes_;
+        axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
+        fetch_lines(access, axes, f_.integer(int64_t{plan_.width} * columns.vectors));
+      }
+      has_fetched = true;
     }
   }
 }
