@@ -124,7 +124,7 @@ void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int6
   call.ticks = is_counted ? profile->ticks() : nullptr;
   auto before = is_counted ? Clock::now() : start;
   model.use_threads(profile ? model.threads() : threads);
-  model.run(model.module.train, call);
+  model.run(model.train(plan.batch), call);
   if (is_counted) profile->add_call(call, seconds_between(before, Clock::now()));
   look_for_failure(call, epoch + (epoch_examples / plan.batch + call.done - 1) / plan.steps_per_epoch);
   count(call, epoch);
