@@ -18,6 +18,9 @@ ir::NodeId dot_of_gathered(ir::Builder &, ir::NodeId);
 /// scatter_add of a dot becomes a dot of what scatter_add makes of its left operand. A rule.
 ir::NodeId scattered_dot(ir::Builder &, ir::NodeId);
 
+/// A scan over gathered rows that gathers them turn by turn. A rule.
+ir::NodeId scan_of_gathered(ir::Builder &, ir::NodeId);
+
 /// How many elements the shape has in a mini-batch of the usual 64 examples.
 double points(const ir::Shape &);
 

@@ -114,9 +114,10 @@ NodeId slice_of_dot(Builder &b, NodeId id) {
 }
 
 constexpr Rule rules[] = {
-    {Op::slice, "of dot", slice_of_dot},        {Op::dot, "of transpose", dot_of_transpose},
-    {Op::dot, "of quotient", dot_of_quotient},  {Op::dot, "of gathered", dot_of_gathered},
-    {Op::scatter_add, "of dot", scattered_dot}, {Op::transpose, "of dot", transpose_of_dot},
+    {Op::slice, "of dot", slice_of_dot},         {Op::dot, "of transpose", dot_of_transpose},
+    {Op::dot, "of quotient", dot_of_quotient},   {Op::dot, "of gathered", dot_of_gathered},
+    {Op::scatter_add, "of dot", scattered_dot},  {Op::scan, "of gathered", scan_of_gathered},
+    {Op::transpose, "of dot", transpose_of_dot},
 };
 
 } // namespace

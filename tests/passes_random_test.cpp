@@ -208,9 +208,11 @@ private:
     std::vector<NodeId> operands;
     for (size_t i = 0; i < inputs.size(); ++i) {
       Type type = body.type(inputs[i]);
-      if (i == 2) type.dims = behind({turns, false}, type.dims);
+      const bool is_gathered = i == 2 && below(2);
+      if (i == 2) type.dims = behind({is_gathered ? 2 : turns, false}, type.dims);
       operands.push_back(fitted(i == 0 ? x : floats[below(static_cast<int64_t>(floats.size()))], type));
       if (i == 2) operands.back() = b.mul(operands.back(), b.convert(b.iota(type.dims, 0), Elem::f64));
+      if (is_gathered) operands.back() = b.gather(operands.back(), indices, 0);
     }
     operands.push_back(indices);
     NodeId scan =
