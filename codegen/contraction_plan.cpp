@@ -11,10 +11,13 @@ namespace nnc::codegen {
 namespace {
 
 constexpr int64_t panel_bytes = 256 << 10; // a panel stays in the second-level cache
-constexpr int blocks_of_rows = 16;         // tiles of m in a block, and
-constexpr int blocks_of_tiles = 8;         // of n
-constexpr int64_t longest_k = 768;         // summed points from which on they go in chunks of
-constexpr int64_t chunk_of_k = 256;        // so many, for which a panel stays in the first-level cache
+constexpr int most_row_tiles = 16;         // tiles of m in a block of rows that are not copied, and
+constexpr int few_tiles = 8;               // of n, or more,
+constexpr int64_t block_bytes = 512 << 10; // as far as b of these, for all of k, stays in the second-level cache
+
+/// Bytes of the first-level cache for a block's rows of a and a panel, and of the second-level cache for its sums and copied rows.
+int64_t first_level(const Processor &target) { return target.registers >= 32 ? 42 << 10 : 28 << 10; }
+int64_t second_level(const Processor &target) { return target.registers >= 32 ? 1 << 20 : 192 << 10; }
 
 /// Tiles whose accumulators, vectors of b and one of a fit the registers.
 std::span<const Tile> tiles(const Processor &target) {
@@ -46,15 +49,39 @@ int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
 }
 
 /// Rows of b that are far apart fall into few sets of the first-level cache.
-bool is_far_apart(const Size &stride, int bytes) { return !stride.is_constant() || stride.c[0] * bytes >= 1024; }
+bool is_far_apart(const Size &stride, int bytes, int64_t far = 1024) {
+  return !stride.is_constant() || stride.c[0] * bytes >= far;
+}
+
+/// Whether a's elements for one k are neighbours along m and those for the next far away.
+bool is_strided(const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  const size_t m = kernel.axes.size();
+  return c.a.indirect.empty() && stride_of(c.a, m) == Size(1) &&
+         is_far_apart(stride_of(c.a, m + 1 + c.k.size()), ir::bytes(c.elem), 2 * 64);
+}
+
+/// Where k has more than `longest` points, it goes in chunks of about `length`.
+struct Chunking {
+  int64_t longest, length;
+};
+
+/// Copied rows come in short chunks, for which b may stay where it is.
+Chunking chunking(const Kernel &kernel) {
+  const bool is_single = kernel.axes.empty();
+  if (is_strided(kernel)) return is_single ? Chunking{768, 64} : Chunking{768, 128};
+  return {768, 256};
+}
 
 /// The chunks of k: short enough for a panel of a chunk to stay in the first-level cache, where k is long; else as long as a panel may be.
-void plan_chunks(ContractionPlan &p, const Contraction &c) {
+void plan_chunks(ContractionPlan &p, const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  const Chunking rule = chunking(kernel);
   auto behind = [&](size_t axis) { return points_of(std::span(c.k).subspan(axis + 1)); };
   double usual = 1;
   for (const Size &extent : c.k) usual *= static_cast<double>(usual_extent(extent));
-  const bool is_long = usual > longest_k;
-  const int64_t most = is_long ? chunk_of_k : panel_points(p, c);
+  const bool is_long = usual > static_cast<double>(rule.longest);
+  const int64_t most = is_long ? rule.length : panel_points(p, c);
   size_t axis = 0;
   while (axis + 1 < c.k.size() && is_long && !(behind(axis).is_constant() && behind(axis).c[0] <= most)) ++axis;
   const Size inner = behind(axis);
@@ -70,6 +97,7 @@ bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
+  if (contiguous && p.splits_k && is_strided(kernel)) return false; // chunks are short
   if (contiguous && !(is_reused && is_far_apart(stride_of(c.b, outer + 2), ir::bytes(c.elem)))) return false;
   return p.chunk_points > 0 && p.chunk_points <= panel_points(p, c);
 }
@@ -90,14 +118,55 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
 }
 
-/// Rows of a whose elements for one k are neighbours and for the next far away.
+/// Such rows are copied.
 void plan_copies(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
-  const size_t m = kernel.axes.size();
-  const bool strided = stride_of(c.a, m) == Size(1) && is_far_apart(stride_of(c.a, m + 1 + c.k.size()), ir::bytes(c.elem));
-  const bool is_block = !p.keeps_all || c.m.c[0] <= int64_t{blocks_of_rows} * p.tile.rows;
-  if (strided && is_block && p.chunk_points > 0 && p.chunk_points <= chunk_of_k && c.a.indirect.empty() && p.width > 1)
+  constexpr int64_t most_copied = 256;
+  const bool is_block = !p.keeps_all || c.m.c[0] <= int64_t{most_row_tiles} * p.tile.rows;
+  if (is_strided(kernel) && is_block && p.chunk_points > 0 && p.chunk_points <= most_copied && p.width > 1 && p.tile.rows > 1)
     p.a_pitch = static_cast<int>(std::bit_ceil(static_cast<unsigned>(p.tile.rows)));
+}
+
+/// Rows of a that come from beyond the second-level cache, in stretches too short for the processor to see where they lead.
+Ahead ahead_of(const ContractionPlan &p, const Kernel &kernel) {
+  constexpr int64_t little = 256 << 10;
+  const Contraction &c = *kernel.contraction;
+  const size_t outer = kernel.axes.size();
+  if (p.a_pitch) return p.keeps_all ? Ahead::nothing : Ahead::chunk;
+  const bool are_rows = c.a.indirect.empty() && stride_of(c.a, outer + 2) == Size(1) && c.k.size() == 1 && c.k[0].is_constant();
+  if (outer > 0 || !are_rows || p.panel == Panel::own) return Ahead::nothing;
+  return usual_extent(c.m) * c.k[0].c[0] * ir::bytes(c.elem) > little ? Ahead::rows : Ahead::nothing;
+}
+
+int64_t rounded_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
+
+/// Tiles of n whose b stays in the second-level cache, and rows of m which stay, with a panel, in the first-level cache; copied ones, and
+/// their sums, in the second.
+void plan_block(ContractionPlan &p, const Kernel &kernel, const Processor &target) {
+  const Contraction &c = *kernel.contraction;
+  const int64_t bytes = ir::bytes(c.elem), step = int64_t{p.width} * p.tile.vectors;
+  const int64_t all_tiles = (usual_extent(c.n) + step - 1) / step;
+  // A panel that is filled for the whole of k serves all rows; sums that one chunk makes do not have to leave the first-level cache.
+  const bool one_chunk = p.splits_k && p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk;
+  const bool is_block = !one_chunk && (p.panel != Panel::own || p.splits_k);
+  if (p.keeps_all) return;
+  int64_t points = 1;
+  for (const Size &extent : c.k) points *= usual_extent(extent);
+  if (is_block) p.block_tiles = std::clamp<int64_t>(block_bytes / (points * step * bytes), few_tiles, 64);
+  p.block_tiles = std::min(p.block_tiles, all_tiles);
+  const int64_t rows_of_m = rounded_up(usual_extent(c.m), p.tile.rows);
+  int64_t rows = int64_t{most_row_tiles} * p.tile.rows;
+  if (p.a_pitch) {
+    const int64_t copied = p.chunk_points * p.a_pitch / p.tile.rows;
+    rows = second_level(target) / ((p.block_tiles * step + copied) * bytes);
+    const int64_t blocks = (rows_of_m + rows - 1) / std::max<int64_t>(rows, 1);
+    rows = rounded_up((rows_of_m + blocks - 1) / blocks, p.tile.rows);
+  } else if (p.chunk_points > 0 && p.panel != Panel::own) {
+    const int64_t free = first_level(target) - p.chunk_points * step * bytes;
+    rows = std::clamp(free / (p.chunk_points * bytes) / p.tile.rows, int64_t{2}, int64_t{most_row_tiles}) * p.tile.rows;
+  }
+  p.block_rows = rows;
+  if (c.m.is_constant()) p.block_rows = std::min(p.block_rows, rows_of_m);
 }
 
 /// The share of the time that some threads work when they part `granules` among them, summed over numbers of threads.
@@ -183,18 +252,16 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
     if (p.tile.rows > 1) p.fewer_rows.push_back(1);
   }
   if (c.panel && c.panel != int64_t{p.width} * p.tile.vectors) throw ir::InternalError(kernel.name + ": packed for other tiles");
-  plan_chunks(p, c);
+  plan_chunks(p, kernel);
   p.panel = c.panel ? Panel::given : wants_panel(p, kernel) ? Panel::own : Panel::none;
-  p.block_rows = int64_t{blocks_of_rows} * p.tile.rows;
-  if (c.m.is_constant()) p.block_rows = std::min(p.block_rows, (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows);
-  // A panel that is filled for the whole of k serves all rows; sums that one chunk makes do not have to leave the first-level cache.
-  const bool one_chunk = p.splits_k && p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk;
-  if (!one_chunk && (p.panel != Panel::own || p.splits_k))
-    p.block_tiles = std::min<int64_t>(blocks_of_tiles, (vectors + p.tile.vectors - 1) / p.tile.vectors);
-  if (p.splits_k && !one_chunk) {
+  if (p.splits_k && !(p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk)) {
     plan_passes(p, kernel);
     plan_copies(p, kernel);
   }
+  plan_block(p, kernel, target);
+  p.ahead = ahead_of(p, kernel);
+  constexpr double short_epilogue = 12;
+  p.ends_in_registers = code_cost(kernel, kernel.stages[0]) <= short_epilogue;
   plan_sharing(p, kernel);
   return p;
 }

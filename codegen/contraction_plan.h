@@ -20,6 +20,13 @@ enum class Panel {
   own,   // a panel of `k × tile` that the thread fills before use
 };
 
+/// What is fetched into the second-level cache while a block's tiles are computed.
+enum class Ahead {
+  nothing,
+  chunk, // what the next chunk copies of a and reads of b
+  rows,  // a's rows of the next chunk or, behind the last, of the next block
+};
+
 struct ContractionPlan {
   int width;                   // lanes
   Tile tile;                   // of whole tiles
@@ -37,6 +44,9 @@ struct ContractionPlan {
   bool keeps_all = false;
   /// Not 0: the rows of a block are copied for a chunk, those of a tile beside each other, for each k so far from those for the one before.
   int a_pitch = 0;
+  Ahead ahead = Ahead::nothing;
+  /// A tile's epilogue follows its last product directly, its code once for each row.
+  bool ends_in_registers = false;
   int shared_axis = 0; // of the kernel's axes, then m, n
   int64_t granule = 1;
 };

@@ -24,8 +24,9 @@ ContractionLowering::ContractionLowering(KernelFunction &f)
   for (ValueId id : f.kernel.stages[0].code)
     if (!moves_along_k(id)) epilogue_.code.push_back(id);
   const int64_t row = int64_t{plan_.width} * plan_.tile.vectors;
-  sums_ = f.local(scalar_, (plan_.splits_k ? plan_.block_rows * plan_.block_tiles : plan_.tile.rows) * row, 64);
-  if (plan_.a_pitch) rows_of_a_ = f.local(scalar_, copied_tiles() * plan_.chunk_points * plan_.a_pitch, 64);
+  if (plan_.splits_k || !plan_.ends_in_registers)
+    sums_ = f.local(scalar_, (plan_.splits_k ? plan_.block_rows * plan_.block_tiles : plan_.tile.rows) * row, 64);
+  if (plan_.a_pitch) rows_of_a_ = f.local(scalar_, copied_tiles() * copied_elements(), 64);
   // A panel of squares turned over may end past the last row.
   if (plan_.panel == Panel::own) panel_ = f.local(scalar_, (plan_.chunk_points + plan_.width) * row, 64);
 }
@@ -81,12 +82,15 @@ void ContractionLowering::passes() {
   Value *n_first = from(m + 1), *n_end = to(m + 1);
   int64_t points = 1;
   for (const Size &extent : f_.kernel.axes) points *= extent.c[0];
+  bool is_shared_copy = true; // a is the same at all outer points
+  for (size_t axis = 0; axis < outer_; ++axis) is_shared_copy &= stride_of(c_.a, axis).is_zero();
   chunks([&](const Chunk &chunk) {
+    if (plan_.a_pitch && is_shared_copy) copy_rows(from(m), to(m), chunk);
     outer_axis(0, [&] {
       Value *point = f_.integer(0);
       for (size_t axis = 0; axis < outer_; ++axis)
         point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
-      if (plan_.a_pitch) copy_rows(from(m), to(m), chunk);
+      if (plan_.a_pitch && !is_shared_copy) copy_rows(from(m), to(m), chunk);
       Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
       each_columns(n_first, n_end, [&](const Columns &columns) {
         if (plan_.panel == Panel::own) pack(columns, chunk);
@@ -157,6 +161,7 @@ void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
     if (!divides) m_end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, m_end, end);
     chunks([&](const Chunk &chunk) {
       if (plan_.a_pitch) copy_rows(m, m_end, chunk);
+      if (plan_.ahead != Ahead::nothing) plan_ahead(m, m_end, n_first, n_end, chunk);
       each_columns(n_first, n_end, [&](const Columns &columns) {
         if (plan_.panel == Panel::own) pack(columns, chunk);
         rows(columns, m, m_end, m, chunk);
@@ -173,8 +178,9 @@ void ContractionLowering::rows(const Columns &columns, Value *m, Value *end, Val
     Value *count = divides ? most : f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), most);
     Value *row = plan_.splits_k ? f_.b.CreateSub(here, block) : f_.integer(0);
     Value *copy = plan_.a_pitch ? copy_of_tile(f_.b.CreateUDiv(f_.b.CreateSub(here, m), f_.integer(plan_.tile.rows))) : nullptr;
+    if (fetching_) fetch_ahead();
     tile(columns, here, row, copy, count, chunk);
-    f_.when(chunk.is_last, [&] { epilogue(columns, here, row, count); });
+    if (!plan_.ends_in_registers) f_.when(chunk.is_last, [&] { epilogue(columns, here, row, count); });
   });
 }
 
@@ -208,14 +214,19 @@ Block ContractionLowering::block_at(const Columns &columns, Value *m) const {
 
 void ContractionLowering::epilogue(const Columns &columns, Value *m, Value *first_row, Value *count) {
   f_.loop(f_.integer(0), count, 1, [&](Value *i) {
-    Block block = block_at(columns, f_.b.CreateAdd(m, i));
     Value *row = f_.b.CreateAdd(first_row, i);
-    Computed sums{{}, plan_.width == 1};
-    for (int v = 0; v < columns.vectors; ++v) sums.parts.push_back(f_.b.CreateLoad(vector_, sum_address(columns, row, v)));
-    for (ValueId id : epilogue_.code)
-      if (f_.kernel.values[id].code == Code::accumulator) values_[id] = sums;
-    emit_code(f_, epilogue_, block, values_, nullptr);
+    std::vector<Value *> sums;
+    for (int v = 0; v < columns.vectors; ++v) sums.push_back(f_.b.CreateLoad(vector_, sum_address(columns, row, v)));
+    epilogue(columns, f_.b.CreateAdd(m, i), std::move(sums));
   });
+}
+
+/// Of one row, by its sums.
+void ContractionLowering::epilogue(const Columns &columns, Value *m, std::vector<Value *> sums) {
+  const Computed computed{std::move(sums), plan_.width == 1};
+  for (ValueId id : epilogue_.code)
+    if (f_.kernel.values[id].code == Code::accumulator) values_[id] = computed;
+  emit_code(f_, epilogue_, block_at(columns, m), values_, nullptr);
 }
 
 void lower_contraction(KernelFunction &f) { ContractionLowering(f).emit(); }

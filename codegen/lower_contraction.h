@@ -37,7 +37,20 @@ private:
   void rows(const Columns &, Value *m, Value *end, Value *block, const Chunk &);
   void tile(const Columns &, Value *m, Value *row, Value *copy, Value *count, const Chunk &);
   void epilogue(const Columns &, Value *m, Value *row, Value *count);
+  void epilogue(const Columns &, Value *m, std::vector<Value *> sums);
   Block block_at(const Columns &, Value *m) const;
+
+  // Fetching ahead.
+  /// Stretches of memory that later tiles read, of which each tile fetches some: `each` more, from `*next` on, of `count`.
+  struct Fetching {
+    Value *next, *each, *count;
+    std::function<void(Value *)> fetch;
+  };
+  void plan_ahead(Value *m, Value *m_end, Value *n_first, Value *n_end, const Chunk &);
+  Fetching next_chunk(Value *m, Value *m_end, Value *n_first, Value *n_end, const Chunk &);
+  Fetching next_rows(Value *m, Value *m_end, const Chunk &);
+  void fetch_ahead();
+  void fetch_lines(const Access &, const std::vector<Value *> &axes, Value *elements);
 
   // The tile.
   /// Rows of a tile: the first's number along m, its number among the block's sums, and, where rows are copied, the copy of the first.
@@ -64,6 +77,7 @@ private:
   void copy_rows(Value *m, Value *end, const Chunk &);
   Value *copy_of_tile(Value *number);
   int64_t copied_tiles() const;
+  int64_t copied_elements() const;
 
   /// Evaluates what an operand's address needs beside the axes, at the axes given.
   void emit_indices(const Access &, const Block &);
@@ -79,6 +93,7 @@ private:
   Stage epilogue_;
   std::vector<Value *> axes_; // outer
   Computations values_;
+  std::optional<Fetching> fetching_;
   Value *sums_ = nullptr, *panel_ = nullptr, *rows_of_a_ = nullptr;
 };
 

@@ -109,29 +109,37 @@ int64_t ContractionLowering::copied_tiles() const {
   return (c_.m.c[0] + plan_.tile.rows - 1) / plan_.tile.rows;
 }
 
-/// Copies of the rows of tile number `number` of the block.
+/// Copies of the rows of tile number `number` of the block. Those of the next tile are in other sets of the first-level cache.
 Value *ContractionLowering::copy_of_tile(Value *number) {
-  const int64_t tile = plan_.chunk_points * plan_.a_pitch;
-  return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(tile)));
+  return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(copied_elements())));
 }
 
+int64_t ContractionLowering::copied_elements() const { return plan_.chunk_points * plan_.a_pitch + plan_.width; }
+
+/// In the order in which a lies.
 void ContractionLowering::copy_rows(Value *m, Value *end, const Chunk &chunk) {
   const ir::Elem elem = f_.form.buffers[c_.a.buffer].elem;
+  const int64_t rows = plan_.tile.rows;
   llvm::Type *many = vector_of(memory_type(f_.context(), elem), plan_.a_pitch);
   const llvm::Align align(ir::bytes(elem));
-  f_.loop(m, end, plan_.tile.rows, [&](Value *here) {
-    Value *left = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), f_.integer(plan_.tile.rows));
-    Value *mask = lanes_below(f_, left, plan_.a_pitch, 0);
-    Value *tile = copy_of_tile(f_.b.CreateUDiv(f_.b.CreateSub(here, m), f_.integer(plan_.tile.rows)));
-    over_k(chunk, [&](const Point &point) {
-      std::vector<Value *> axes = axes_;
-      axes.push_back(here), axes.push_back(f_.integer(0));
-      axes.insert(axes.end(), point.k.begin(), point.k.end());
-      auto *rows = f_.b.CreateMaskedLoad(many, address(f_, c_.a, axes, values_), align, mask, llvm::Constant::getNullValue(many));
-      f_.mark(rows, c_.a.buffer);
-      Value *to = f_.b.CreateInBoundsGEP(scalar_, tile, f_.b.CreateMul(point.in_chunk, f_.integer(plan_.a_pitch)));
-      f_.b.CreateAlignedStore(emit_convert(f_.b, rows, c_.elem), to, llvm::Align(ir::bytes(c_.elem)));
-    });
+  Value *whole = f_.b.CreateSub(end, f_.b.CreateURem(f_.b.CreateSub(end, m), f_.integer(rows)));
+  auto copy = [&](Value *here, const Point &point, Value *mask) {
+    std::vector<Value *> axes = axes_; // none yet, where the copy serves all outer points
+    axes.resize(outer_, f_.integer(0));
+    axes.push_back(here), axes.push_back(f_.integer(0));
+    axes.insert(axes.end(), point.k.begin(), point.k.end());
+    Value *from = address(f_, c_.a, axes, values_);
+    llvm::Instruction *loaded = f_.b.CreateMaskedLoad(many, from, align, mask, llvm::Constant::getNullValue(many));
+    f_.mark(loaded, c_.a.buffer);
+    Value *tile = copy_of_tile(f_.b.CreateUDiv(f_.b.CreateSub(here, m), f_.integer(rows)));
+    Value *to = f_.b.CreateInBoundsGEP(scalar_, tile, f_.b.CreateMul(point.in_chunk, f_.integer(plan_.a_pitch)));
+    f_.b.CreateAlignedStore(emit_convert(f_.b, loaded, c_.elem), to, llvm::Align(ir::bytes(c_.elem)));
+  };
+  over_k(chunk, [&](const Point &point) {
+    f_.loop(m, whole, rows, [&](Value *here) { copy(here, point, lanes_below(f_, f_.integer(rows), plan_.a_pitch, 0)); });
+    if (c_.m.is_constant() && c_.m.c[0] % rows == 0) return;
+    f_.when(f_.b.CreateICmpSLT(whole, end),
+            [&] { copy(whole, point, lanes_below(f_, f_.b.CreateSub(end, whole), plan_.a_pitch, 0)); });
   });
 }
 
@@ -195,7 +203,16 @@ void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, c
     f_.b.CreateStore(start, sums.back());
   });
   over_k(chunk, [&](const Point &point) { multiply_add(columns, rows, point, sums); });
-  each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), address(i, v)); });
+  auto keep = [&] { each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), address(i, v)); }); };
+  if (!plan_.ends_in_registers) return keep();
+  f_.when(f_.b.CreateNot(chunk.is_last), keep);
+  f_.when(chunk.is_last, [&] {
+    for (int i = 0; i < rows.count; ++i) {
+      std::vector<Value *> row;
+      for (int v = 0; v < columns.vectors; ++v) row.push_back(f_.b.CreateLoad(vector_, sums[i * columns.vectors + v]));
+      epilogue(columns, f_.b.CreateAdd(rows.m, f_.integer(i)), std::move(row));
+    }
+  });
 }
 
 } // namespace nnc::codegen
