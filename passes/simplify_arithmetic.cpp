@@ -76,12 +76,6 @@ NodeId div_by_power_of_two(Builder &b, NodeId id) { // x/2^k is x·2^-k, both ro
   return b.mul(operand(b, id, 0), b.like(id, 1 / *divisor));
 }
 
-NodeId quotient_of_reciprocal(Builder &b, NodeId id) { // (1/x)/x, as in the gradient of 1/x, is (1/x)·(1/x)
-  NodeId inverse = operand(b, id, 0);
-  const bool is_reciprocal = is(b, inverse, Op::div) && operand(b, inverse, 1) == operand(b, id, 1);
-  return is_reciprocal && is_splat(b, operand(b, inverse, 0), 1) ? b.mul(inverse, inverse) : no_node;
-}
-
 NodeId small_power(Builder &b, NodeId id) {
   NodeId x = operand(b, id, 0);
   auto exponent = splat(b.function(), operand(b, id, 1));
@@ -134,7 +128,6 @@ std::vector<Rule> arithmetic_rules() {
       {Op::mul, "product with one", mul_by_one},
       {Op::zmul, "known factor", zmul_known},
       {Op::div, "by a power of two", div_by_power_of_two},
-      {Op::div, "of a reciprocal", quotient_of_reciprocal},
       {Op::pow, "small power", small_power},
       {Op::min, "same operands", same_operands},
       {Op::max, "same operands", same_operands},
