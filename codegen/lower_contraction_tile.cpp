@@ -46,8 +46,8 @@ Value *ContractionLowering::panel_of(const Columns &columns) {
 }
 
 void ContractionLowering::pack(const Columns &columns, const Chunk &chunk) {
-  std::vector<Value *> before = axes_;
-  before.push_back(f_.integer(0)); // m
+  std::vector<Value *> before = axes_; // none yet, where the panel serves all outer points
+  before.resize(outer_ + 1, f_.integer(0));
   const PanelSource source{c_.b,         before,  c_.n,    c_.k,
                            chunk.before, c_.elem, values_, [&](const Block &block) { emit_indices(c_.b, block); }};
   fill_panel(f_, source, {columns.n, plan_.width, columns.vectors, columns.last_mask, panel_, plan_.tile.vectors},
