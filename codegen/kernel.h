@@ -223,6 +223,16 @@ void walk_kernels(const Entry &entry, int first, int last, int around, OnKernel 
   }
 }
 
+/// Whether it is loops around stages, and nothing else.
+inline bool is_nest(const Kernel &kernel) {
+  return !kernel.contraction && !kernel.ordering && !kernel.packing && kernel.steps.empty();
+}
+/// Whether it is code that runs once.
+inline bool is_point(const Kernel &kernel) {
+  return is_nest(kernel) && kernel.axes.empty() &&
+         std::all_of(kernel.stages.begin(), kernel.stages.end(), [](const Stage &stage) { return stage.axes.empty(); });
+}
+
 /// Whether it draws random numbers.
 inline bool draws(const Kernel &kernel) {
   return std::any_of(kernel.values.begin(), kernel.values.end(),

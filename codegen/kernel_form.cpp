@@ -233,10 +233,10 @@ public:
 
   KernelCall call_of(const Entry &entry, const Kernel &kernel) {
     if (!kernel.steps.empty()) return call_of_steps(entry, kernel);
-    const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
-    const Kernel lowered = is_nest ? count_through(kernel) : kernel;
+    const bool nest = is_nest(kernel);
+    const Kernel lowered = nest ? count_through(kernel) : kernel;
     Abstraction parts(entry, lowered);
-    if (is_nest) forget_shared_extent(parts.form.kernel, target_);
+    if (nest) forget_shared_extent(parts.form.kernel, target_);
     parts.call.form = number_of(std::move(parts.form));
     parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target_)
                          : kernel.ordering  ? ordering_sharing(kernel)

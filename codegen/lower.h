@@ -50,7 +50,7 @@ public:
   llvm::Value *begin, *end;
 
   llvm::LLVMContext &context() { return b.getContext(); }
-  MathTarget math() const { return {target.fma}; }
+  MathTarget math() const { return {target.fma, is_point(kernel)}; }
   llvm::Value *integer(int64_t value) { return b.getInt64(value); }
 
   /// In the function's first block, so that they dominate all: the value of a size, a buffer's address, a number among the places (a draw's

@@ -25,6 +25,12 @@ private:
     Value *first, *end, *is_first, *is_last;
   };
 
+  /// Rows of a tile: the first's number along m, its number among the block's sums, and, where rows are copied, the copy of the first.
+  struct Rows {
+    Value *m, *sum, *copy;
+    int count;
+  };
+
   // Loops.
   Value *from(int axis);
   Value *to(int axis);
@@ -50,14 +56,10 @@ private:
   Fetching next_chunk(Value *m, Value *m_end, Value *n_first, Value *n_end, const Chunk &);
   Fetching next_rows(Value *m, Value *m_end, const Chunk &);
   void fetch_ahead();
+  void fetch_for_epilogue(const Columns &, const Rows &);
   void fetch_lines(const Access &, const std::vector<Value *> &axes, Value *elements);
 
   // The tile.
-  /// Rows of a tile: the first's number along m, its number among the block's sums, and, where rows are copied, the copy of the first.
-  struct Rows {
-    Value *m, *sum, *copy;
-    int count;
-  };
   /// A point of the summed axes, with its number among all and in the chunk.
   struct Point {
     std::vector<Value *> k;

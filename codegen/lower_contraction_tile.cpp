@@ -202,6 +202,7 @@ void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, c
     if (plan_.splits_k) start = f_.b.CreateSelect(chunk.is_first, zero, f_.b.CreateLoad(vector_, address(i, v)));
     f_.b.CreateStore(start, sums.back());
   });
+  f_.when(chunk.is_last, [&] { fetch_for_epilogue(columns, rows); });
   over_k(chunk, [&](const Point &point) { multiply_add(columns, rows, point, sums); });
   auto keep = [&] { each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), address(i, v)); }); };
   if (!plan_.ends_in_registers) return keep();

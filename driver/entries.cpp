@@ -1,6 +1,7 @@
 #include "driver/entries.h"
 
 #include "codegen/make_entry.h"
+#include "codegen/one_example.h"
 #include "codegen/work.h"
 #include "driver/data_files.h"
 #include "ir/text.h"
@@ -110,6 +111,9 @@ std::vector<runtime::KernelAbout> about_kernels(const Compilation &compilation, 
   return made;
 }
 
+/// Kernels of a step that has an entry of its own for one example: in longer ones what lies between kernels is not much.
+constexpr size_t longest_for_one_example = 32;
+
 bool reads_epoch(const codegen::Entry &entry) {
   for (const codegen::Kernel &kernel : entry.kernels)
     for (const codegen::Instruction &i : kernel.values)
@@ -177,11 +181,15 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
-    if (entry.steps) {
-      made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
-      made.description.reads_epoch = reads_epoch(entry);
-    }
     made.unit.entries.push_back(std::move(entry));
+    if (graph.name != "train") continue;
+    const codegen::Entry &train = made.unit.entries.back();
+    made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, train));
+    made.description.reads_epoch = reads_epoch(train);
+    if (program.batch != 1 || train.kernels.size() > longest_for_one_example) continue;
+    codegen::Entry one = codegen::for_one_example(train);
+    made.description.kernels_one = runtime::kernels_to_json(about_kernels(compilation, one));
+    made.unit.entries.push_back(std::move(one));
   }
   made.unit.description = runtime::to_json(made.description);
   return made;

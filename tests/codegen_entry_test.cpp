@@ -4,6 +4,7 @@
 #include "codegen/index.h"
 #include "codegen/kernel_evaluate.h"
 #include "codegen/make_entry.h"
+#include "codegen/one_example.h"
 #include "ir/evaluate.h"
 #include "ir/text.h"
 #include "passes/pass.h"
@@ -372,6 +373,10 @@ void compare(const Function &function, const Memory &memory, const codegen::Layo
   }
 }
 
+bool same_bytes(const std::vector<double> &a, const std::vector<double> &b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
 /// `step`: elements from one row of the source to the next; 0: rows do not overlap.
 void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t step = 0, bool sums = false) {
   RandomGraph graph(seed, real, sums);
@@ -383,17 +388,25 @@ void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t s
   layout.data = 1;
   codegen::place_tensors(layout);
   codegen::Entry entry = codegen::make_entry(function, layout, {.target = {test::test_cpu()}});
-  INFO("seed " << seed << "\n" << print(function) << "\n" << codegen::print(entry));
+  const codegen::Entry one = codegen::for_one_example(entry);
+  INFO("seed " << seed << "\n" << print(function) << "\n" << codegen::print(entry) << "\n" << codegen::print(one));
   std::optional<codegen::Loaded> loaded;
-  if (compiled) loaded.emplace(codegen::Unit{{entry}, ""}, codegen::Target{test::test_cpu()});
+  if (compiled) loaded.emplace(codegen::Unit{{entry, one}, ""}, codegen::Target{test::test_cpu()});
+  auto call = [&](const codegen::Entry &called, Memory &memory) {
+    compiled ? reinterpret_cast<nnc_entry>(loaded->entry(called.name))(&memory.call, 0, 1)
+             : codegen::evaluate(called, memory.call);
+  };
   for (int64_t examples : {1, 3, 20}) {
     Memory memory(entry, layout, function, examples, seed + 1000);
     std::vector<Array> expected = reference(function, memory, layout, examples);
-    if (compiled)
-      reinterpret_cast<nnc_entry>(loaded->entry("function"))(&memory.call, 0, 1);
-    else
-      codegen::evaluate(entry, memory.call);
+    call(entry, memory);
     compare(function, memory, layout, expected, examples, real == Elem::f64 ? 1e-11 : 1e-4);
+    if (examples > 1) continue;
+    Memory alone(entry, layout, function, examples, seed + 1000);
+    call(one, alone);
+    CHECK(same_bytes(alone.state, memory.state));
+    for (size_t result = 0; result < memory.results.size(); ++result)
+      CHECK(same_bytes(alone.results[result], memory.results[result]));
   }
 }
 
