@@ -502,7 +502,7 @@ std::vector<Kernel> build_kernels(const ir::Function &function, const Memory &me
         start[axis] = pad.before[axis], extents[axis] = inside[axis];
       }
     }
-    kernels.push_back(body().part(root, node.operands[0], pad.before, step));
+    if (memory.placed_in(node.operands[0]) != root) kernels.push_back(body().part(root, node.operands[0], pad.before, step));
     return kernels;
   }
   return {body().fill(root, zeros, node.type.dims), body().scatter(root)};

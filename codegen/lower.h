@@ -137,7 +137,8 @@ llvm::Value *lanes_below(KernelFunction &, llvm::Value *remaining, int width, in
 /// Running results of a stage's reductions, in memory that becomes registers.
 class Reductions {
 public:
-  Reductions(KernelFunction &, const Stage &, int width, int vectors);
+  /// `across_lanes`: the stage's own last axis is the lanes.
+  Reductions(KernelFunction &, const Stage &, int width, int vectors, bool across_lanes);
   /// Takes in one block's operand; `position` numbers its first point in the stage's axes (argreduce).
   void add(ValueId, const Block &, const Computations &);
   /// Writes each reduction's value: across lanes where the stage's own axis was the lanes, else one result a lane.

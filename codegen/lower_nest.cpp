@@ -141,7 +141,7 @@ void Nest::stage(const Stage &s, Block block) {
   Shape shape{block.width, block.vectors};
   if (own_lanes) shape = lane_shape(kernel_, f_.target, s.axes.back(), code_cost(kernel_, s));
   own_lanes = own_lanes && shape.width > 1;
-  Reductions reductions(f_, s, shape.width, shape.vectors);
+  Reductions reductions(f_, s, shape.width, shape.vectors, own_lanes);
   if (own_lanes) block.lane_axis = static_cast<int>(kernel_.axes.size() + s.axes.size()) - 1, block.width = shape.width;
   stage_axis(s, 0, block, shape, &reductions);
   reductions.finish(values_, own_lanes);

@@ -127,7 +127,7 @@ TEST_CASE("what stops a gradient") {
   Builder b(function);
   NodeId x = b.input({InputKind::argument, 0, "x", no_node}, real({3}));
   std::vector<NodeId> ends = {b.unary(Op::floor, x), b.unary(Op::stop_gradient, x), b.convert(b.convert(x, Elem::i32), Elem::f64),
-                              b.convert(b.argreduce(ReduceKind::max, x, 0), Elem::f64)};
+                              b.convert(b.argreduce(ReduceKind::max, x, {0}), Elem::f64)};
   for (NodeId y : ends) CHECK(differentiate(b, y, b.like(y, 1), std::vector{x})[0] == no_node);
   CHECK(differentiate(b, x, b.like(x, 1), std::vector{x})[0] != no_node);
 }
