@@ -44,7 +44,8 @@ struct Buffer {
   Size offset;                   // bytes from the start of the space (state: constant)
   ir::Elem elem = ir::Elem::f32; // stored element; bool is a byte of 0 or 1
   Size elements;
-  std::string label; // for printing: `%12`, `hidden.weight`
+  std::string label;     // for printing: `%12`, `hidden.weight`
+  bool streamed = false; ///< whole lines of it are written past the caches
 
   /// In a loop, a row of `whole` for each turn: this one's first turn has the row at element `start` of it, and a turn of loop `first` moves on
   /// by `second` elements. `within` is what it was made a row of: `whole`, or a row of that which a loop around moves.

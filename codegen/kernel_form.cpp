@@ -80,7 +80,8 @@ private:
   BufferId buffer(BufferId id) {
     size_t number = number_in(call.buffers, id);
     if (number == form.buffers.size())
-      form.buffers.push_back({entry_.buffers[id].elem, bytes_per_turn(entry_, entry_.buffers[id].space), {}});
+      form.buffers.push_back(
+          {entry_.buffers[id].elem, bytes_per_turn(entry_, entry_.buffers[id].space), {}, entry_.buffers[id].streamed});
     return static_cast<BufferId>(number);
   }
 
@@ -161,7 +162,7 @@ private:
     const size_t number = number_in(slices, {access.buffer, {begin, own}});
     if (number == entry.buffers.size()) {
       Buffer buffer = memory_of(from_->buffers, access.buffer);
-      buffer.elem = from_->buffers[access.buffer].elem;
+      buffer.elem = from_->buffers[access.buffer].elem, buffer.streamed = false;
       entry.buffers.push_back(std::move(buffer));
     }
     access.strides.erase(begin, own);
@@ -191,7 +192,7 @@ public:
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
     if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
-      add(buffer.elem), add(buffer.per_turn);
+      add(buffer.elem), add(buffer.per_turn), add(buffer.streamed);
       for (bool is_apart : buffer.apart) add(is_apart);
     }
     add(kernel.slab_bytes);

@@ -126,9 +126,9 @@ std::string print(const Entry &entry) {
     const Buffer &buffer = entry.buffers[id];
     bool numbered = buffer.space == Space::source || buffer.space == Space::rows || buffer.space == Space::output ||
                     buffer.space == Space::constant;
-    text += fmt::format("buffer b{} {}{} at {}: {} × {} {}\n", id, name(buffer.space),
+    text += fmt::format("buffer b{} {}{} at {}: {} × {} {}{}\n", id, name(buffer.space),
                         numbered ? fmt::format(" {}", buffer.number) : "", to_string(buffer.offset), to_string(buffer.elements),
-                        ir::name(buffer.elem), buffer.label);
+                        ir::name(buffer.elem), buffer.label, buffer.streamed ? " streamed" : "");
     for (const auto &[loop, elements] : buffer.moves)
       text += fmt::format("  moves {} a turn of loop {}\n", to_string(elements), loop);
   }
