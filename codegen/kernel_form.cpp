@@ -63,6 +63,7 @@ public:
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
     }
+    to.triangle = kernel.triangle;
     if ((to.packing = kernel.packing)) {
       renumber(to.packing->from);
       to.packing->to = buffer(to.packing->to);
@@ -148,6 +149,7 @@ public:
         value = load_of(Elem::i32, {point(slab_bytes), value.axis, {}, {}}, value.place);
     }
     if (kernel.contraction) slice(kernel.contraction->a), slice(kernel.contraction->b);
+    if (auto &t = kernel.triangle) t->row -= static_cast<int>(around), t->column -= static_cast<int>(around);
     kernel.axes.erase(kernel.axes.begin(), kernel.axes.begin() + static_cast<std::ptrdiff_t>(around));
   }
 
@@ -195,6 +197,8 @@ public:
       add(buffer.elem), add(buffer.per_turn), add(buffer.streamed);
       for (bool is_apart : buffer.apart) add(is_apart);
     }
+    add(kernel.triangle.has_value());
+    if (const auto &t = kernel.triangle) add(t->row), add(t->column);
     add(kernel.slab_bytes);
     for (const FormStep &step : form.steps) {
       add(step.turns), add(step.calls.size());
@@ -292,7 +296,8 @@ private:
         place.offset = entry.buffers[buffer].offset;
       } else {
         place.buffer = static_cast<int>(number_in(whole.buffers, buffer));
-        if (place.buffer == static_cast<int>(form.buffers.size())) form.buffers.push_back({entry.buffers[buffer].elem, 0, {}});
+        if (place.buffer == static_cast<int>(form.buffers.size()))
+          form.buffers.push_back({entry.buffers[buffer].elem, 0, {}, false});
       }
       made_call.places.push_back(std::move(place));
     }
