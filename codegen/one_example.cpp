@@ -128,9 +128,11 @@ void keep_in_registers(Kernel &kernel, const std::vector<Buffer> &buffers) {
       same[id] = known->second;
       return true;
     }
-    if (value.code == Code::store_add || (value.code == Code::store && !is_plain))
-      std::erase_if(stored, [&](const auto &entry) { return entry.first.first == place.first; });
-    else if (value.code == Code::store && buffers[place.first].space == Space::arena && buffers[place.first].whole < 0)
+    if (value.code != Code::store && value.code != Code::store_add) return false;
+    const BufferId whole = buffers[place.first].whole; // a row of it moves from turn to turn
+    if (value.code == Code::store_add || !is_plain || whole >= 0)
+      std::erase_if(stored, [&](const auto &entry) { return entry.first.first == (whole < 0 ? place.first : whole); });
+    else if (buffers[place.first].space == Space::arena)
       stored[place] = value.operands[0];
     return false;
   };
