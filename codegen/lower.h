@@ -84,6 +84,8 @@ public:
     b.SetInsertPoint(after);
   }
 
+  /// Makes a store one past the caches. Others see it once the function has returned.
+  llvm::Value *stream(llvm::StoreInst *);
   /// Marks a load or store of a buffer with what it cannot overlap.
   llvm::Instruction *mark(llvm::Instruction *, BufferId);
 
@@ -110,6 +112,7 @@ private:
   std::vector<llvm::Value *> bases_, numbers_;
   std::map<size_t, llvm::Value *> fields_;
   std::vector<llvm::MDNode *> scope_, apart_; // by buffer
+  bool streams_ = false;
 };
 
 /// Loads and stores of an access at the points of a block.

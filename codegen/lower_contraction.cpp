@@ -191,7 +191,8 @@ void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
 /// Tiles of rows from `m` to `end`, in a block that begins with `block`.
 void ContractionLowering::rows(const Columns &columns, Value *m, Value *end, Value *block, const Chunk &chunk) {
   const bool divides = c_.m.is_constant() && c_.m.c[0] % plan_.tile.rows == 0;
-  f_.loop(m, end, plan_.tile.rows, [&](Value *here) {
+  const auto [first, last] = in_triangle(0, m, end, 1, columns.n, int64_t{plan_.width} * columns.vectors);
+  f_.loop(first, last, plan_.tile.rows, [&](Value *here) {
     Value *most = f_.integer(plan_.tile.rows);
     Value *count = divides ? most : f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), most);
     Value *row = plan_.splits_k ? f_.b.CreateSub(here, block) : f_.integer(0);

@@ -67,9 +67,11 @@ private:
   };
   void accumulate(const Columns &, const Rows &, const Chunk &);
   void multiply_add(const Columns &, const Rows &, const Point &, const std::vector<Value *> &sums);
-  void over_k(const Chunk &, const std::function<void(const Point &)> &);
+  void over_k(const Chunk &, std::pair<Value *, Value *> stretch, const std::function<void(const Point &)> &);
   std::vector<Value *> columns_of_b(const Columns &, const Point &);
   std::vector<Value *> addresses_of_a(const Rows &, const Point &);
+  /// The part of [first, end) along `axis` of m, n, k (0, 1, 2) that the kernel's triangle leaves for points [at, at + count) of axis `other`.
+  std::pair<Value *, Value *> in_triangle(int axis, Value *first, Value *end, int other, Value *at, int64_t count);
   Value *sum_address(const Columns &, Value *row, int vector);
 
   /// Fills the thread's panel with a chunk of b.

@@ -77,6 +77,7 @@ void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows 
     for (ValueId id : epilogue_.code) {
       const Access &access = f_.kernel.values[id].access;
       if (f_.kernel.values[id].code != code || !access.indirect.empty()) continue;
+      if (code == Code::store && f_.form.buffers[access.buffer].streamed) continue;
       if (stride_of(access, outer_).is_zero() || !(stride_of(access, outer_ + 1) == Size(1))) continue;
       for (int row = 0; row < rows.count; ++row) {
         std::vector<Value *> axes = axes_;
