@@ -150,7 +150,8 @@ std::vector<Kernel> padding(const BodySource &from, NodeId id) {
       start[axis] = pad.before[axis], extents[axis] = inside[axis];
     }
   }
-  kernels.push_back(Moves(from).part(id, node.operands[0], pad.before, step));
+  if (from.memory.placed_in(node.operands[0]) != id)
+    kernels.push_back(Moves(from).part(id, node.operands[0], pad.before, step));
   return kernels;
 }
 

@@ -31,6 +31,9 @@ Kernel exchanged(Kernel kernel, size_t i, size_t k) {
       instruction.axis = static_cast<int>(i);
   }
   exchange(c.a), exchange(c.b);
+  if (auto &triangle = kernel.triangle)
+    for (int *axis : {&triangle->row, &triangle->column})
+      *axis = *axis == static_cast<int>(i) ? static_cast<int>(k) : *axis == static_cast<int>(k) ? static_cast<int>(i) : *axis;
   const size_t outer = kernel.axes.size();
   auto extent = [&](size_t axis) -> Size & { return axis < outer ? kernel.axes[axis] : axis == outer ? c.m : c.n; };
   std::swap(extent(i), extent(k));

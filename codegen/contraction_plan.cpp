@@ -29,6 +29,12 @@ std::span<const Tile> tiles(const Processor &target) {
   return unfused;
 }
 
+/// Tiles such that no stretch of a triangle ends within one.
+std::span<const Tile> tiles_in_stretches(const Processor &target) {
+  static constexpr Tile wide[] = {{8, 2}}, narrow[] = {{4, 2}};
+  return target.registers >= 32 ? std::span<const Tile>(wide) : narrow;
+}
+
 /// Half cycles or so of one step along k: multiply-adds at two a cycle, loads at somewhat fewer, and chains of sums, each of which waits four cycles for
 /// its last product. Measured on tiles whose operands lie in the first-level cache: of AVX2's 6×2, 4×3, 2×4, 12×1 at 100, 100, 86, 76% of the peak.
 double step_cycles(int64_t rows, int64_t vectors) {
@@ -198,10 +204,11 @@ void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
 }
 
 /// The tile of fewest cycles.
-std::pair<Tile, double> best_tile(const Contraction &c, int width, const Processor &target) {
+std::pair<Tile, double> best_tile(const Kernel &kernel, int width, const Processor &target) {
+  const Contraction &c = *kernel.contraction;
   const int64_t m = usual_extent(c.m), vectors = (usual_extent(c.n) + width - 1) / width;
   std::pair<Tile, double> best{{}, 0};
-  for (Tile tile : tiles(target)) {
+  for (Tile tile : kernel.triangle ? tiles_in_stretches(target) : tiles(target)) {
     double cycles = product_cycles(tile, m, vectors);
     // Of equals the one that leaves no rest, which threads can part evenly and whose loads are the fewest.
     cycles *= 1 + 0.001 * ((m % tile.rows != 0) + (vectors % tile.vectors != 0));
@@ -249,14 +256,14 @@ bool can_pack(const Kernel &kernel) {
 int64_t usual_extent(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
 
 double tile_cycles(const Kernel &kernel, const Processor &target) {
-  return best_tile(*kernel.contraction, lanes_of(*kernel.contraction, target), target).second;
+  return best_tile(kernel, lanes_of(*kernel.contraction, target), target).second;
 }
 
 ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) {
   const Contraction &c = *kernel.contraction;
   ContractionPlan p{};
   p.width = lanes_of(c, target);
-  p.tile = best_tile(c, p.width, target).first;
+  p.tile = best_tile(kernel, p.width, target).first;
   const int64_t vectors = (usual_extent(c.n) + p.width - 1) / p.width;
   if (c.n.is_constant()) p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, vectors));
   if (c.m.is_constant()) {

@@ -55,7 +55,7 @@ bool large(const ir::Shape &shape, const std::vector<int> &axes) {
   return count > 4096;
 }
 
-/// Nodes of a map that share it only for what they read: more would want more registers than there are.
+/// Nodes of a kernel that share it only for what they read: more would want more registers than there are.
 constexpr size_t most_beside = 24;
 
 class Fusion {
@@ -121,13 +121,13 @@ private:
   static bool is_scalar_map(const Group &group) { return group.kind == GroupKind::map && group.shape.empty(); }
 
   /// The groups that a node could share a kernel with: those that make what it reads, the latest first, for a scalar the maps of scalars, and then
-  /// maps that read what it reads, as large as itself, so that it is loaded once.
+  /// maps, and for a reduction rows, that read what it reads, as large as its space, so that it is loaded once.
   std::vector<int> candidates(const Domain &domain, const std::vector<At> &reads) const {
     std::vector<int> numbers, beside;
     if (domain.shape.empty()) numbers = scalar_maps_;
     for (const At &read : reads) {
       if (group_of_[read.node] >= 0) numbers.push_back(group_of_[read.node]);
-      if (auto found = maps_reading_.find(read.node); found != maps_reading_.end() && is_as_large(read.node, domain))
+      if (auto found = readers_.find(read.node); found != readers_.end() && is_as_large(read.node, domain))
         beside.insert(beside.end(), found->second.begin(), found->second.end());
     }
     for (auto *list : {&numbers, &beside}) {
@@ -154,10 +154,11 @@ private:
     else
       axes = changed.kernel_axes();
 
+    const bool is_alike = changed.kind == GroupKind::map ? domain.inner.empty() : domain.inner == changed.inner;
     const bool is_beside =
-        changed.kind == GroupKind::map && domain.inner.empty() && changed.members.size() < most_beside &&
+        is_alike && changed.kind != GroupKind::contraction && changed.members.size() < most_beside &&
         std::any_of(reads.begin(), reads.end(), [&](const At &read) { return is_as_large(read.node, domain); });
-    bool shares = changed.kind == GroupKind::map && (domain.shape.empty() || is_beside);
+    bool shares = is_beside || (changed.kind == GroupKind::map && domain.shape.empty());
     for (const At &read : reads) {
       if (group_of_[read.node] != number) continue;
       const Member *source = changed.find(read.node);
@@ -265,9 +266,9 @@ private:
 
   void settle(int number, NodeId id, const std::vector<At> &reads) {
     group_of_[id] = number;
-    if (groups_[number].kind == GroupKind::map)
+    if (groups_[number].kind == GroupKind::map || groups_[number].kind == GroupKind::row)
       for (const At &read : reads)
-        if (read.node != id) maps_reading_[read.node].push_back(number);
+        if (read.node != id) readers_[read.node].push_back(number);
     for (const At &read : reads)
       if (group_of_[read.node] != number) groups_[number].after.insert(group_of_[read.node]);
   }
@@ -277,7 +278,7 @@ private:
   std::vector<int> group_of_;
   std::vector<Group> groups_;
   std::vector<int> scalar_maps_;
-  std::map<NodeId, std::vector<int>> maps_reading_; // by what they read
+  std::map<NodeId, std::vector<int>> readers_; // by what they read
 };
 
 } // namespace

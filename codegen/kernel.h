@@ -44,7 +44,8 @@ struct Buffer {
   Size offset;                   // bytes from the start of the space (state: constant)
   ir::Elem elem = ir::Elem::f32; // stored element; bool is a byte of 0 or 1
   Size elements;
-  std::string label; // for printing: `%12`, `hidden.weight`
+  std::string label;     // for printing: `%12`, `hidden.weight`
+  bool streamed = false; ///< whole lines of it are written past the caches
 
   /// In a loop, a row of `whole` for each turn: this one's first turn has the row at element `start` of it, and a turn of loop `first` moves on
   /// by `second` elements. `within` is what it was made a row of: `whole`, or a row of that which a loop around moves.
@@ -160,6 +161,14 @@ enum class Lanes : uint8_t {
   inner, // the last axis of each stage that has axes; stages without run as scalars
 };
 
+/// Points of a kernel that need no visit: those whose `column` is not below the end of the stretch of `triangle_stretch` rows that their `row` is in. What
+/// is computed there is not read, or what reads it is as if it were not there: e^-inf in a sum. Both are numbers of axes: the outer ones, then m, n,
+/// k… or a stage's own, of which the column then is the last.
+struct Triangle {
+  int row = 0, column = 0;
+};
+constexpr int64_t triangle_stretch = 32;
+
 struct Kernel;
 
 /// Kernels that run one after the other, `turns` times. Their axes are those of the kernel that they are steps of, one of `turns`, and then their own.
@@ -178,6 +187,7 @@ struct Kernel {
   std::vector<Step> steps;
   int64_t slab_bytes = 0; // of the scratch of one slab
   std::optional<Packing> packing;
+  std::optional<Triangle> triangle; // of all stages that have axes
   Lanes lanes = Lanes::outer;
   bool barrier_before = true; // it reads or overwrites what a kernel since the last barrier wrote or read
   PlaceId place;              // the node that it was made for
@@ -221,6 +231,16 @@ void walk_kernels(const Entry &entry, int first, int last, int around, OnKernel 
       at = entry.loops[found].last;
     }
   }
+}
+
+/// Whether it is loops around stages, and nothing else.
+inline bool is_nest(const Kernel &kernel) {
+  return !kernel.contraction && !kernel.ordering && !kernel.packing && kernel.steps.empty();
+}
+/// Whether it is code that runs once.
+inline bool is_point(const Kernel &kernel) {
+  return is_nest(kernel) && kernel.axes.empty() &&
+         std::all_of(kernel.stages.begin(), kernel.stages.end(), [](const Stage &stage) { return stage.axes.empty(); });
 }
 
 /// Whether it draws random numbers.

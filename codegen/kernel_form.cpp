@@ -63,6 +63,7 @@ public:
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
     }
+    to.triangle = kernel.triangle;
     if ((to.packing = kernel.packing)) {
       renumber(to.packing->from);
       to.packing->to = buffer(to.packing->to);
@@ -80,7 +81,8 @@ private:
   BufferId buffer(BufferId id) {
     size_t number = number_in(call.buffers, id);
     if (number == form.buffers.size())
-      form.buffers.push_back({entry_.buffers[id].elem, bytes_per_turn(entry_, entry_.buffers[id].space), {}});
+      form.buffers.push_back(
+          {entry_.buffers[id].elem, bytes_per_turn(entry_, entry_.buffers[id].space), {}, entry_.buffers[id].streamed});
     return static_cast<BufferId>(number);
   }
 
@@ -147,6 +149,7 @@ public:
         value = load_of(Elem::i32, {point(slab_bytes), value.axis, {}, {}}, value.place);
     }
     if (kernel.contraction) slice(kernel.contraction->a), slice(kernel.contraction->b);
+    if (auto &t = kernel.triangle) t->row -= static_cast<int>(around), t->column -= static_cast<int>(around);
     kernel.axes.erase(kernel.axes.begin(), kernel.axes.begin() + static_cast<std::ptrdiff_t>(around));
   }
 
@@ -161,7 +164,7 @@ private:
     const size_t number = number_in(slices, {access.buffer, {begin, own}});
     if (number == entry.buffers.size()) {
       Buffer buffer = memory_of(from_->buffers, access.buffer);
-      buffer.elem = from_->buffers[access.buffer].elem;
+      buffer.elem = from_->buffers[access.buffer].elem, buffer.streamed = false;
       entry.buffers.push_back(std::move(buffer));
     }
     access.strides.erase(begin, own);
@@ -191,9 +194,11 @@ public:
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
     if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
-      add(buffer.elem), add(buffer.per_turn);
+      add(buffer.elem), add(buffer.per_turn), add(buffer.streamed);
       for (bool is_apart : buffer.apart) add(is_apart);
     }
+    add(kernel.triangle.has_value());
+    if (const auto &t = kernel.triangle) add(t->row), add(t->column);
     add(kernel.slab_bytes);
     for (const FormStep &step : form.steps) {
       add(step.turns), add(step.calls.size());
@@ -233,10 +238,10 @@ public:
 
   KernelCall call_of(const Entry &entry, const Kernel &kernel) {
     if (!kernel.steps.empty()) return call_of_steps(entry, kernel);
-    const bool is_nest = !kernel.contraction && !kernel.ordering && !kernel.packing;
-    const Kernel lowered = is_nest ? count_through(kernel) : kernel;
+    const bool nest = is_nest(kernel);
+    const Kernel lowered = nest ? count_through(kernel) : kernel;
     Abstraction parts(entry, lowered);
-    if (is_nest) forget_shared_extent(parts.form.kernel, target_);
+    if (nest) forget_shared_extent(parts.form.kernel, target_);
     parts.call.form = number_of(std::move(parts.form));
     parts.call.sharing = kernel.contraction ? contraction_sharing(kernel, target_)
                          : kernel.ordering  ? ordering_sharing(kernel)
@@ -291,7 +296,8 @@ private:
         place.offset = entry.buffers[buffer].offset;
       } else {
         place.buffer = static_cast<int>(number_in(whole.buffers, buffer));
-        if (place.buffer == static_cast<int>(form.buffers.size())) form.buffers.push_back({entry.buffers[buffer].elem, 0, {}});
+        if (place.buffer == static_cast<int>(form.buffers.size()))
+          form.buffers.push_back({entry.buffers[buffer].elem, 0, {}, false});
       }
       made_call.places.push_back(std::move(place));
     }

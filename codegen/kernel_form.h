@@ -18,6 +18,7 @@ struct FormBuffer {
   ir::Elem elem = ir::Elem::f32;
   Size per_turn;           // bytes that it moves on from one step of a call to the next
   std::vector<bool> apart; // from each buffer of the form: they never share a byte
+  bool streamed = false;   // Buffer::streamed
 };
 
 /// Where a buffer of a step's kernel is: bytes from a buffer of the kernel with steps, or (-1) from its thread's scratch.

@@ -102,6 +102,7 @@ std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   if (const auto &o = kernel.ordering)
     text += fmt::format("  ordering {} count {}\n    keys {}\n    result {}\n", ir::name(o->elem), to_string(o->count),
                         print(o->keys, buffers), print(o->result, buffers));
+  if (const auto &t = kernel.triangle) text += fmt::format("  i{} to the stretch of i{}\n", t->column, t->row);
   for (const Step &step : kernel.steps) {
     text += fmt::format("  step {} turns\n", step.turns);
     for (const Kernel &part : step.kernels) text += indented(print(part, buffers));
@@ -126,9 +127,9 @@ std::string print(const Entry &entry) {
     const Buffer &buffer = entry.buffers[id];
     bool numbered = buffer.space == Space::source || buffer.space == Space::rows || buffer.space == Space::output ||
                     buffer.space == Space::constant;
-    text += fmt::format("buffer b{} {}{} at {}: {} × {} {}\n", id, name(buffer.space),
+    text += fmt::format("buffer b{} {}{} at {}: {} × {} {}{}\n", id, name(buffer.space),
                         numbered ? fmt::format(" {}", buffer.number) : "", to_string(buffer.offset), to_string(buffer.elements),
-                        ir::name(buffer.elem), buffer.label);
+                        ir::name(buffer.elem), buffer.label, buffer.streamed ? " streamed" : "");
     for (const auto &[loop, elements] : buffer.moves)
       text += fmt::format("  moves {} a turn of loop {}\n", to_string(elements), loop);
   }

@@ -26,6 +26,8 @@ public:
       if (Error e = ordering(*kernel_.ordering); !e.empty()) return e;
     if (kernel_.packing)
       if (Error e = packing(*kernel_.packing); !e.empty()) return e;
+    if (kernel_.triangle)
+      if (Error e = triangle(*kernel_.triangle); !e.empty()) return e;
     for (const Stage &stage : kernel_.stages)
       if (Error e = check(stage); !e.empty()) return e;
     return "";
@@ -64,6 +66,18 @@ private:
       if (!ir::is_float(entry_.buffers[access->buffer].elem)) return "a contraction's operand is no float";
     }
     return "";
+  }
+
+  Error triangle(const Triangle &t) {
+    const int outer = static_cast<int>(kernel_.axes.size());
+    if (kernel_.ordering || kernel_.packing) return "a triangle of what has no stages";
+    if (t.row < 0 || t.column < 0 || t.row == t.column) return "a triangle without two axes";
+    if (kernel_.contraction) {
+      const bool is_inside = std::min(t.row, t.column) >= outer && std::max(t.row, t.column) <= outer + 2;
+      return is_inside && kernel_.contraction->k.size() == 1 ? "" : "a contraction's triangle is of m, n and one k";
+    }
+    const bool are_rows = t.row < outer && t.column == outer && kernel_.lanes == Lanes::inner;
+    return are_rows ? "" : "a triangle of stages is of rows and their lanes";
   }
 
   Error packing(const Packing &p) {

@@ -50,7 +50,7 @@ public:
   llvm::Value *begin, *end;
 
   llvm::LLVMContext &context() { return b.getContext(); }
-  MathTarget math() const { return {target.fma}; }
+  MathTarget math() const { return {target.fma, is_point(kernel)}; }
   llvm::Value *integer(int64_t value) { return b.getInt64(value); }
 
   /// In the function's first block, so that they dominate all: the value of a size, a buffer's address, a number among the places (a draw's
@@ -84,6 +84,8 @@ public:
     b.SetInsertPoint(after);
   }
 
+  /// Makes a store one past the caches. Others see it once the function has returned.
+  llvm::Value *stream(llvm::StoreInst *);
   /// Marks a load or store of a buffer with what it cannot overlap.
   llvm::Instruction *mark(llvm::Instruction *, BufferId);
 
@@ -110,6 +112,7 @@ private:
   std::vector<llvm::Value *> bases_, numbers_;
   std::map<size_t, llvm::Value *> fields_;
   std::vector<llvm::MDNode *> scope_, apart_; // by buffer
+  bool streams_ = false;
 };
 
 /// Loads and stores of an access at the points of a block.
@@ -137,7 +140,8 @@ llvm::Value *lanes_below(KernelFunction &, llvm::Value *remaining, int width, in
 /// Running results of a stage's reductions, in memory that becomes registers.
 class Reductions {
 public:
-  Reductions(KernelFunction &, const Stage &, int width, int vectors);
+  /// `across_lanes`: the stage's own last axis is the lanes.
+  Reductions(KernelFunction &, const Stage &, int width, int vectors, bool across_lanes);
   /// Takes in one block's operand; `position` numbers its first point in the stage's axes (argreduce).
   void add(ValueId, const Block &, const Computations &);
   /// Writes each reduction's value: across lanes where the stage's own axis was the lanes, else one result a lane.

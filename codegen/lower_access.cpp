@@ -4,6 +4,8 @@
 
 #include "ir/builder.h"
 
+#include <algorithm>
+
 namespace nnc::codegen {
 
 using llvm::Value;
@@ -86,6 +88,18 @@ Value *to_memory(KernelFunction &f, Value *x, ir::Elem elem) {
   return f.b.CreateZExt(x, x->getType()->getWithNewBitWidth(8));
 }
 
+/// Whether the block's vectors begin at multiples of their length wherever the block is; their buffer does so by whole lines.
+bool are_vectors_aligned(const Access &access, const Block &block, int bytes) {
+  const int64_t vector = int64_t{block.width} * bytes;
+  auto divides = [&](const Size &size) {
+    return std::all_of(size.c.begin(), size.c.end(), [&](int64_t c) { return c * bytes % vector == 0; });
+  };
+  if (!access.indirect.empty() || !divides(access.constant)) return false;
+  for (size_t axis = 0; axis < access.strides.size(); ++axis)
+    if (static_cast<int>(axis) != block.lane_axis && !divides(access.strides[axis])) return false;
+  return true;
+}
+
 } // namespace
 
 Computed load(KernelFunction &f, const Access &access, const Block &block, const Computations &values) {
@@ -125,12 +139,17 @@ void store(KernelFunction &f, const Access &access, const Block &block, const Co
   if (p.uniform() && !value.uniform) throw ir::InternalError(f.kernel.name + " stores what its lanes differ in to one element");
   if (p.uniform()) return finish(f.b.CreateAlignedStore(to_memory(f, value.parts[0], elem), p.start, align));
 
+  const bool streams =
+      f.form.buffers[access.buffer].streamed && p.contiguous() && are_vectors_aligned(access, block, ir::bytes(elem));
   Computed all = spread(f, value, block);
   for (int v = 0; v < block.vectors; ++v) {
     Value *mask = block.masks[v], *x = to_memory(f, all.parts[v], elem);
     if (p.contiguous()) {
       Value *at = f.b.CreateConstInBoundsGEP1_64(type, p.start, int64_t{v} * block.width);
-      finish(mask ? static_cast<Value *>(f.b.CreateMaskedStore(x, at, align, mask)) : f.b.CreateAlignedStore(x, at, align));
+      if (streams && !mask)
+        finish(f.stream(f.b.CreateAlignedStore(x, at, llvm::Align(block.width * ir::bytes(elem)))));
+      else
+        finish(mask ? static_cast<Value *>(f.b.CreateMaskedStore(x, at, align, mask)) : f.b.CreateAlignedStore(x, at, align));
     } else {
       Value *at = lane_addresses(f, p, block, v, type);
       finish(f.b.CreateMaskedScatter(x, at, align, mask ? mask : all_lanes(f, block.width)));

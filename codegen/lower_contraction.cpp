@@ -74,25 +74,43 @@ void ContractionLowering::blocks_of_columns() {
   });
 }
 
-/// One chunk of k after the other, and in each all outer points.
+/// One chunk of k after the other, and in each all outer points. Rows of a and panels of b that are the same at all of them are copied once for a chunk.
 void ContractionLowering::passes() {
   const int m = static_cast<int>(outer_);
   Value *n_first = from(m + 1), *n_end = to(m + 1);
   int64_t points = 1;
   for (const Size &extent : f_.kernel.axes) points *= extent.c[0];
-  bool is_shared_copy = true; // a is the same at all outer points
-  for (size_t axis = 0; axis < outer_; ++axis) is_shared_copy &= stride_of(c_.a, axis).is_zero();
-  chunks([&](const Chunk &chunk) {
-    if (plan_.a_pitch && is_shared_copy) copy_rows(from(m), to(m), chunk);
+  auto is_still = [&](const Access &access) {
+    bool still = access.indirect.empty();
+    for (size_t axis = 0; axis < outer_; ++axis) still &= stride_of(access, axis).is_zero();
+    return still;
+  };
+  const bool copies = plan_.a_pitch > 0, copies_once = copies && is_still(c_.a);
+  const bool packs = plan_.panel == Panel::own, packs_once = packs && is_still(c_.b);
+  auto all_rows = [&](const Columns &columns, const Chunk &chunk) {
+    Value *point = f_.integer(0);
+    for (size_t axis = 0; axis < outer_; ++axis)
+      point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
+    Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
+    rows(columns, m_first, to(m), f_.b.CreateSub(m_first, row), chunk);
+  };
+  auto each_point = [&](const Chunk &chunk, const std::function<void()> &body) {
     outer_axis(0, [&] {
-      Value *point = f_.integer(0);
-      for (size_t axis = 0; axis < outer_; ++axis)
-        point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
-      if (plan_.a_pitch && !is_shared_copy) copy_rows(from(m), to(m), chunk);
-      Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
+      if (copies && !copies_once) copy_rows(from(m), to(m), chunk);
+      body();
+    });
+  };
+  chunks([&](const Chunk &chunk) {
+    if (copies_once) copy_rows(from(m), to(m), chunk);
+    if (packs_once)
+      return each_columns(n_first, n_end, [&](const Columns &columns) {
+        pack(columns, chunk);
+        each_point(chunk, [&] { all_rows(columns, chunk); });
+      });
+    each_point(chunk, [&] {
       each_columns(n_first, n_end, [&](const Columns &columns) {
-        if (plan_.panel == Panel::own) pack(columns, chunk);
-        rows(columns, m_first, to(m), f_.b.CreateSub(m_first, row), chunk);
+        if (packs) pack(columns, chunk);
+        all_rows(columns, chunk);
       });
     });
   });
@@ -171,7 +189,8 @@ void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
 /// Tiles of rows from `m` to `end`, in a block that begins with `block`.
 void ContractionLowering::rows(const Columns &columns, Value *m, Value *end, Value *block, const Chunk &chunk) {
   const bool divides = c_.m.is_constant() && c_.m.c[0] % plan_.tile.rows == 0;
-  f_.loop(m, end, plan_.tile.rows, [&](Value *here) {
+  const auto [first, last] = in_triangle(0, m, end, 1, columns.n, int64_t{plan_.width} * columns.vectors);
+  f_.loop(first, last, plan_.tile.rows, [&](Value *here) {
     Value *most = f_.integer(plan_.tile.rows);
     Value *count = divides ? most : f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateSub(end, here), most);
     Value *row = plan_.splits_k ? f_.b.CreateSub(here, block) : f_.integer(0);

@@ -25,6 +25,12 @@ private:
     Value *first, *end, *is_first, *is_last;
   };
 
+  /// Rows of a tile: the first's number along m, its number among the block's sums, and, where rows are copied, the copy of the first.
+  struct Rows {
+    Value *m, *sum, *copy;
+    int count;
+  };
+
   // Loops.
   Value *from(int axis);
   Value *to(int axis);
@@ -50,14 +56,10 @@ private:
   Fetching next_chunk(Value *m, Value *m_end, Value *n_first, Value *n_end, const Chunk &);
   Fetching next_rows(Value *m, Value *m_end, const Chunk &);
   void fetch_ahead();
+  void fetch_for_epilogue(const Columns &, const Rows &);
   void fetch_lines(const Access &, const std::vector<Value *> &axes, Value *elements);
 
   // The tile.
-  /// Rows of a tile: the first's number along m, its number among the block's sums, and, where rows are copied, the copy of the first.
-  struct Rows {
-    Value *m, *sum, *copy;
-    int count;
-  };
   /// A point of the summed axes, with its number among all and in the chunk.
   struct Point {
     std::vector<Value *> k;
@@ -65,9 +67,11 @@ private:
   };
   void accumulate(const Columns &, const Rows &, const Chunk &);
   void multiply_add(const Columns &, const Rows &, const Point &, const std::vector<Value *> &sums);
-  void over_k(const Chunk &, const std::function<void(const Point &)> &);
+  void over_k(const Chunk &, std::pair<Value *, Value *> stretch, const std::function<void(const Point &)> &);
   std::vector<Value *> columns_of_b(const Columns &, const Point &);
   std::vector<Value *> addresses_of_a(const Rows &, const Point &);
+  /// The part of [first, end) along `axis` of m, n, k (0, 1, 2) that the kernel's triangle leaves for points [at, at + count) of axis `other`.
+  std::pair<Value *, Value *> in_triangle(int axis, Value *first, Value *end, int other, Value *at, int64_t count);
   Value *sum_address(const Columns &, Value *row, int vector);
 
   /// Fills the thread's panel with a chunk of b.

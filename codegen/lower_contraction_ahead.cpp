@@ -1,5 +1,6 @@
 // Fetching ahead: a contraction whose operands come from beyond the second-level cache, in stretches too short or too far apart for the processor to
-// foresee, asks for the lines of the chunk or block after this one while it computes this one, some with each tile.
+// foresee, asks for the lines of the chunk or block after this one while it computes this one, some with each tile, and for those of a tile's epilogue before
+// its products.
 
 #include "codegen/lower_contraction.h"
 
@@ -66,6 +67,26 @@ void ContractionLowering::fetch_ahead() {
   Value *to = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateAdd(from, fetching_->each), fetching_->count);
   f_.b.CreateStore(to, fetching_->next);
   f_.loop(from, to, 1, fetching_->fetch);
+}
+
+/// What the epilogue of these rows will load, each its own, as an optimizer's states or a residual; else what it will store.
+void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows &rows) {
+  bool has_fetched = false;
+  for (Code code : {Code::load, Code::store}) {
+    if (has_fetched) return;
+    for (ValueId id : epilogue_.code) {
+      const Access &access = f_.kernel.values[id].access;
+      if (f_.kernel.values[id].code != code || !access.indirect.empty()) continue;
+      if (code == Code::store && f_.form.buffers[access.buffer].streamed) continue;
+      if (stride_of(access, outer_).is_zero() || !(stride_of(access, outer_ + 1) == Size(1))) continue;
+      for (int row = 0; row < rows.count; ++row) {
+        std::vector<Value *> axes = axes_;
+        axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
+        fetch_lines(access, axes, f_.integer(int64_t{plan_.width} * columns.vectors));
+      }
+      has_fetched = true;
+    }
+  }
 }
 
 /// `elements` neighbours, from the access at `axes` on.

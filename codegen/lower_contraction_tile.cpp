@@ -46,16 +46,32 @@ Value *ContractionLowering::panel_of(const Columns &columns) {
 }
 
 void ContractionLowering::pack(const Columns &columns, const Chunk &chunk) {
-  std::vector<Value *> before = axes_;
-  before.push_back(f_.integer(0)); // m
+  std::vector<Value *> before = axes_; // none yet, where the panel serves all outer points
+  before.resize(outer_ + 1, f_.integer(0));
   const PanelSource source{c_.b,         before,  c_.n,    c_.k,
                            chunk.before, c_.elem, values_, [&](const Block &block) { emit_indices(c_.b, block); }};
   fill_panel(f_, source, {columns.n, plan_.width, columns.vectors, columns.last_mask, panel_, plan_.tile.vectors},
              panel_order(source, plan_.width), chunk.first, chunk.end);
 }
 
-/// Calls body at each point of the summed axes in a chunk.
-void ContractionLowering::over_k(const Chunk &chunk, const std::function<void(const Point &)> &body) {
+std::pair<Value *, Value *> ContractionLowering::in_triangle(int axis, Value *first, Value *end, int other, Value *at,
+                                                             int64_t count) {
+  const auto &triangle = f_.kernel.triangle;
+  if (!triangle) return {first, end};
+  const int here = static_cast<int>(outer_) + axis, there = static_cast<int>(outer_) + other;
+  auto stretch_of = [&](Value *point) { return f_.b.CreateAnd(point, f_.integer(-triangle_stretch)); };
+  if (triangle->row == there && triangle->column == here) {
+    Value *last = stretch_of(f_.b.CreateAdd(at, f_.integer(count - 1)));
+    end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, f_.b.CreateAdd(last, f_.integer(triangle_stretch)));
+  }
+  if (triangle->row == here && triangle->column == there)
+    first = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, first, stretch_of(at));
+  return {first, end};
+}
+
+/// Calls body at each point of the summed axes in a chunk, of its own axis in the stretch of it.
+void ContractionLowering::over_k(const Chunk &chunk, std::pair<Value *, Value *> stretch,
+                                 const std::function<void(const Point &)> &body) {
   const auto first_axis = static_cast<size_t>(plan_.chunk_axis);
   Point point{chunk.before, nullptr, nullptr};
   Value *before = f_.integer(0); // the number of the point before the chunk's axis
@@ -68,7 +84,7 @@ void ContractionLowering::over_k(const Chunk &chunk, const std::function<void(co
     }
     const bool is_chunked = number == first_axis;
     Value *extent = f_.size(c_.k[number]);
-    f_.loop(is_chunked ? chunk.first : f_.integer(0), is_chunked ? chunk.end : extent, 1, [&](Value *index) {
+    f_.loop(is_chunked ? stretch.first : f_.integer(0), is_chunked ? stretch.second : extent, 1, [&](Value *index) {
       point.k.push_back(index);
       auto within = [&](Value *outer) { return f_.b.CreateAdd(f_.b.CreateMul(outer, extent), index); };
       self(self, number + 1, within(position), is_chunked ? f_.b.CreateSub(index, chunk.first) : within(in_chunk));
@@ -130,7 +146,7 @@ void ContractionLowering::copy_rows(Value *m, Value *end, const Chunk &chunk) {
     Value *to = f_.b.CreateInBoundsGEP(scalar_, tile, f_.b.CreateMul(point.in_chunk, f_.integer(plan_.a_pitch)));
     f_.b.CreateAlignedStore(emit_convert(f_.b, loaded, c_.elem), to, llvm::Align(ir::bytes(c_.elem)));
   };
-  over_k(chunk, [&](const Point &point) {
+  over_k(chunk, {chunk.first, chunk.end}, [&](const Point &point) {
     f_.loop(m, whole, rows, [&](Value *here) { copy(here, point, lanes_below(f_, f_.integer(rows), plan_.a_pitch, 0)); });
     if (c_.m.is_constant() && c_.m.c[0] % rows == 0) return;
     f_.when(f_.b.CreateICmpSLT(whole, end),
@@ -197,7 +213,10 @@ void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, c
     if (plan_.splits_k) start = f_.b.CreateSelect(chunk.is_first, zero, f_.b.CreateLoad(vector_, address(i, v)));
     f_.b.CreateStore(start, sums.back());
   });
-  over_k(chunk, [&](const Point &point) { multiply_add(columns, rows, point, sums); });
+  f_.when(chunk.is_last, [&] { fetch_for_epilogue(columns, rows); });
+  auto [first, end] = in_triangle(2, chunk.first, chunk.end, 0, rows.m, rows.count);
+  std::tie(first, end) = in_triangle(2, first, end, 1, columns.n, int64_t{plan_.width} * columns.vectors);
+  over_k(chunk, {first, end}, [&](const Point &point) { multiply_add(columns, rows, point, sums); });
   auto keep = [&] { each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, sums[at]), address(i, v)); }); };
   if (!plan_.ends_in_registers) return keep();
   f_.when(f_.b.CreateNot(chunk.is_last), keep);

@@ -5,6 +5,7 @@
 #include "ir/builder.h"
 #include "runtime/module.h"
 
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/MDBuilder.h>
 
 namespace nnc::codegen {
@@ -170,7 +171,15 @@ llvm::Instruction *KernelFunction::mark(llvm::Instruction *access, BufferId id) 
   return access;
 }
 
+Value *KernelFunction::stream(llvm::StoreInst *store) {
+  streams_ = true;
+  store->setMetadata(llvm::LLVMContext::MD_nontemporal,
+                     llvm::MDNode::get(context(), llvm::ConstantAsMetadata::get(b.getInt32(1))));
+  return store;
+}
+
 void KernelFunction::finish() {
+  if (streams_) b.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {}); // before whoever waits for this thread reads it
   b.CreateRetVoid();
   first_.CreateBr(body_);
 }

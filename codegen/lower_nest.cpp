@@ -67,6 +67,7 @@ private:
   void stage(const Stage &, Block);
   void stage_axis(const Stage &, size_t axis, Block &, Shape, Reductions *);
   void stage_lanes(const Stage &, Block &, Shape, Reductions *);
+  Value *end_of_last_axis(const Stage &, const Block &);
 
   KernelFunction &f_;
   const Kernel &kernel_;
@@ -140,8 +141,9 @@ void Nest::stage(const Stage &s, Block block) {
   bool own_lanes = kernel_.lanes == Lanes::inner && !s.axes.empty() && !adds_in_order(s);
   Shape shape{block.width, block.vectors};
   if (own_lanes) shape = lane_shape(kernel_, f_.target, s.axes.back(), code_cost(kernel_, s));
+  while (kernel_.triangle && shape.vectors > 1 && shape.step() > triangle_stretch) shape.vectors /= 2;
   own_lanes = own_lanes && shape.width > 1;
-  Reductions reductions(f_, s, shape.width, shape.vectors);
+  Reductions reductions(f_, s, shape.width, shape.vectors, own_lanes);
   if (own_lanes) block.lane_axis = static_cast<int>(kernel_.axes.size() + s.axes.size()) - 1, block.width = shape.width;
   stage_axis(s, 0, block, shape, &reductions);
   reductions.finish(values_, own_lanes);
@@ -151,17 +153,26 @@ void Nest::stage_axis(const Stage &s, size_t axis, Block &block, Shape shape, Re
   if (axis == s.axes.size()) return emit_code(f_, s, block, values_, reductions);
   bool is_lanes = block.lane_axis == static_cast<int>(kernel_.axes.size() + axis);
   if (is_lanes) return stage_lanes(s, block, shape, reductions);
-  f_.loop(f_.integer(0), f_.size(s.axes[axis]), 1, [&](Value *index) {
+  f_.loop(f_.integer(0), axis + 1 == s.axes.size() ? end_of_last_axis(s, block) : f_.size(s.axes[axis]), 1, [&](Value *index) {
     block.axes.push_back(index);
     stage_axis(s, axis + 1, block, shape, reductions);
     block.axes.pop_back();
   });
 }
 
+/// That of the stretch of the row, where the kernel has a triangle: a whole number of blocks, or the end of the axis.
+Value *Nest::end_of_last_axis(const Stage &s, const Block &block) {
+  Value *end = f_.size(s.axes.back());
+  const auto &triangle = kernel_.triangle;
+  if (!triangle || static_cast<int>(kernel_.axes.size() + s.axes.size()) - 1 != triangle->column) return end;
+  Value *stretch = f_.b.CreateAnd(block.axes[static_cast<size_t>(triangle->row)], f_.integer(-triangle_stretch));
+  return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, f_.b.CreateAdd(stretch, f_.integer(triangle_stretch)));
+}
+
 /// The stage's last axis in whole blocks, then the rest as one masked block.
 void Nest::stage_lanes(const Stage &s, Block &block, Shape shape, Reductions *reductions) {
   const Size &extent = s.axes.back();
-  Value *to = f_.size(extent);
+  Value *to = end_of_last_axis(s, block);
   Value *whole = f_.b.CreateAnd(to, f_.integer(-shape.step()));
   block.vectors = shape.vectors;
   f_.loop(f_.integer(0), whole, shape.step(), [&](Value *index) {

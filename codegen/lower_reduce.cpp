@@ -12,7 +12,7 @@ namespace nnc::codegen {
 using ir::ReduceKind;
 using llvm::Value;
 
-Reductions::Reductions(KernelFunction &f, const Stage &stage, int width, int vectors)
+Reductions::Reductions(KernelFunction &f, const Stage &stage, int width, int vectors, bool across_lanes)
     : f_(f), stage_(stage), width_(width), vectors_(vectors) {
   for (ValueId id : stage.code) {
     const Instruction &i = f.kernel.values[id];
@@ -26,7 +26,9 @@ Reductions::Reductions(KernelFunction &f, const Stage &stage, int width, int vec
       if (i.code == Code::reduce) continue;
       // A lane that never sees an element keeps a number that is past the end or stands for an equal first element.
       running.index.push_back(f.local(vector_of(i32, width)));
-      f.b.CreateStore(counting(i32, width, int64_t{v} * width), running.index[v]);
+      Value *first =
+          across_lanes ? counting(i32, width, int64_t{v} * width) : llvm::Constant::getNullValue(vector_of(i32, width));
+      f.b.CreateStore(first, running.index[v]);
     }
     running_[id] = std::move(running);
   }

@@ -208,6 +208,19 @@ static const char *kind_of(const Kernel &kernel) {
                                : "map";
 }
 
+void finish_entry(Entry &entry) {
+  for (size_t number = 0; number < entry.kernels.size(); ++number) {
+    Kernel &kernel = entry.kernels[number];
+    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind_of(kernel));
+    size_t part_number = 0;
+    for (Step &step : kernel.steps)
+      for (Kernel &part : step.kernels)
+        part.name = fmt::format("{}_{}.{}_{}", entry.name, number, part_number++, kind_of(part)), part.barrier_before = false;
+  }
+  if (std::string wrong = verify(entry); !wrong.empty())
+    throw ir::InternalError(fmt::format("kernels of `{}`: {}\n{}", entry.name, wrong, print(entry)));
+}
+
 Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOptions &options) {
   Entry entry;
   entry.name = graph.name;
@@ -230,16 +243,7 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
   schedule(std::move(tasks), entry);
   plan_memory(entry);
   place_barriers(entry);
-  for (size_t number = 0; number < entry.kernels.size(); ++number) {
-    Kernel &kernel = entry.kernels[number];
-    kernel.name = fmt::format("{}_{}_{}", entry.name, number, kind_of(kernel));
-    size_t part_number = 0;
-    for (Step &step : kernel.steps)
-      for (Kernel &part : step.kernels)
-        part.name = fmt::format("{}_{}.{}_{}", entry.name, number, part_number++, kind_of(part)), part.barrier_before = false;
-  }
-  if (std::string wrong = verify(entry); !wrong.empty())
-    throw ir::InternalError(fmt::format("kernels of `{}`: {}\n{}", entry.name, wrong, print(entry)));
+  finish_entry(entry);
   return entry;
 }
 

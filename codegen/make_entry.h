@@ -23,4 +23,7 @@ struct EntryOptions {
 
 Entry make_entry(const ir::Function &, const Layout &, const EntryOptions &);
 
+/// Names the kernels by the entry, and throws InternalError where one is ill-formed.
+void finish_entry(Entry &);
+
 } // namespace nnc::codegen

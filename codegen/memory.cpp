@@ -110,9 +110,10 @@ Memory::Memory(const ir::Function &function, const Layout &layout, Entry &entry,
     if (function[id].op == Op::part) innermost_[id] = -1; // a loop's rows
   do {
     kept_.assign(function.nodes.size(), false);
+    laid_out_as_.assign(function.nodes.size(), ir::no_node);
     choose();
   } while (has_lost_reshape());
-  place_in_concatenations();
+  place_in_larger();
   make_buffers(entry);
 }
 
@@ -141,6 +142,13 @@ NodeId Memory::below_view(NodeId id) const {
 Size Memory::elements(NodeId id) const { return element_count(function_.type(below_view(id)).dims); }
 
 std::vector<Size> Memory::own_strides(NodeId id) const {
+  if (laid_out_as_[id] != ir::no_node) {
+    const std::vector<Size> after = own_strides(laid_out_as_[id]);
+    const auto &axes = std::get<ir::AxesAttributes>(function_[laid_out_as_[id]].attributes).axes;
+    std::vector<Size> strides(after.size());
+    for (size_t axis = 0; axis < after.size(); ++axis) strides[axes[axis]] = after[axis];
+    return strides;
+  }
   const ir::Shape &dims = function_.type(id).dims;
   const int last = innermost_[id];
   if (last < 0) return row_major_strides(dims);
@@ -151,6 +159,21 @@ std::vector<Size> Memory::own_strides(NodeId id) const {
   strides.insert(strides.begin() + last, strides.back());
   strides.pop_back();
   return strides;
+}
+
+/// Lets what a transpose alone reads lie in the transpose's order, where that is what reshape `id` of it needs.
+bool Memory::lay_out_for(NodeId id, const std::vector<uint32_t> &uses) {
+  const NodeId transpose = function_[id].operands[0];
+  if (function_[transpose].op != Op::transpose) return false;
+  const NodeId x = function_[transpose].operands[0];
+  const Op op = function_[x].op;
+  const bool computed = is_scalar(function_[x]) || op == Op::reduce || op == Op::argreduce;
+  if (!computed || uses[x] > 1 || (around_ && around_->homes.contains(x))) return false;
+  const bool was_kept = kept_[x];
+  kept_[x] = true, laid_out_as_[x] = transpose;
+  if (view(id)) return true;
+  kept_[x] = was_kept, laid_out_as_[x] = ir::no_node;
+  return false;
 }
 
 /// Marks what `id` is a view of, or `id` itself, as kept: afterwards view(id) exists and is not looked up by row.
@@ -189,7 +212,7 @@ void Memory::choose() {
     if (node.op == Op::dot && !is_inner_product(function_, id))
       for (NodeId operand : node.operands) require(operand);
     if (node.op == Op::gather || node.op == Op::order) require(node.operands[0]);
-    if (is_reshape_of_memory(function_, node) && !view(id)) {
+    if (is_reshape_of_memory(function_, node) && !view(id) && !lay_out_for(id, uses)) {
       require(node.operands[0]);
       if (!view(id)) kept_[node.operands[0]] = true;
     }
@@ -201,8 +224,18 @@ void Memory::choose() {
   for (const ir::Output &output : function_.outputs) kept_[output.node] = true;
 }
 
-/// What a kernel computes for a concatenation alone is computed into its place there. (Who else read it would seem to read the other parts.)
-void Memory::place_in_concatenations() {
+/// Whether pad `id` leaves its operand's innermost axis in memory alone, so that rows are as long and lie as evenly there.
+bool Memory::keeps_rows(NodeId id) const {
+  const auto &pad = std::get<ir::PadAttributes>(function_[id].attributes);
+  const std::vector<Size> strides = own_strides(id);
+  for (size_t axis = 0; axis < strides.size(); ++axis)
+    if (strides[axis] == Size(1) && (pad.before[axis] != 0 || pad.after[axis] != 0)) return false;
+  return true;
+}
+
+/// What a kernel computes for a concatenation alone is computed into its place there. (Who else read it would seem to read the other parts.) So is what is
+/// padded with zeros, which others may read there, too.
+void Memory::place_in_larger() {
   std::vector<bool> is_reshaped(function_.nodes.size(), false); // read as one stretch of memory
   for (NodeId id = 0; id < function_.nodes.size(); ++id) {
     const Node &node = function_[id];
@@ -214,14 +247,21 @@ void Memory::place_in_concatenations() {
     const Op op = function_[id].op;
     const bool computed =
         is_scalar(function_[id]) || op == Op::reduce || op == Op::argreduce || op == Op::dot || op == Op::concatenate;
-    return computed && uses[id] == 1 && !is_reshaped[id] && placed_in_[id] == ir::no_node &&
-           !(around_ && around_->homes.contains(id));
+    return computed && !is_reshaped[id] && placed_in_[id] == ir::no_node && !(around_ && around_->homes.contains(id));
+  };
+  auto takes_in = [&](NodeId pad) {
+    const auto &between = std::get<ir::PadAttributes>(function_[pad].attributes).between;
+    const NodeId inside = function_[pad].operands[0];
+    return std::count(between.begin(), between.end(), 0) == std::ssize(between) && kept_[inside] && may_be_placed(inside) &&
+           !(around_ && around_->homes.contains(pad)) && (uses[inside] == 1 || keeps_rows(pad));
   };
   for (NodeId id = 0; id < function_.nodes.size(); ++id) {
-    if (function_[id].op != Op::concatenate) continue;
-    const std::vector<NodeId> &operands = function_[id].operands;
+    const Node &node = function_[id];
+    const std::vector<NodeId> &operands = node.operands;
+    if (node.op == Op::pad && takes_in(id)) placed_in_[operands[0]] = id;
+    if (node.op != Op::concatenate) continue;
     for (NodeId operand : operands)
-      if (may_be_placed(operand)) placed_in_[operand] = id, kept_[operand] = true;
+      if (uses[operand] == 1 && may_be_placed(operand)) placed_in_[operand] = id, kept_[operand] = true;
   }
 }
 
@@ -293,8 +333,14 @@ void Memory::make_buffers(Entry &entry) {
         given ? around_->homes.at(id) : add({Space::arena, 0, 0, node.type.elem, elements, fmt::format("%{}", id)});
     home_[id] = MemoryView{made, 0, own_strides(id), -1};
   }
-  for (NodeId id = static_cast<NodeId>(function_.nodes.size()); id-- > 0;) { // a concatenation within another after that
+  for (NodeId id = static_cast<NodeId>(function_.nodes.size()); id-- > 0;) { // what is within another after that
     const Node &node = function_[id];
+    if (node.op == Op::pad && placed_in_[node.operands[0]] == id) {
+      const auto &before = std::get<ir::PadAttributes>(node.attributes).before;
+      MemoryView inside = *home_[id];
+      for (size_t axis = 0; axis < before.size(); ++axis) inside.start = inside.start + inside.strides[axis] * Size(before[axis]);
+      home_[node.operands[0]] = std::move(inside);
+    }
     if (node.op != Op::concatenate) continue;
     const int64_t axis = std::get<ir::AxesAttributes>(node.attributes).axes[0];
     int64_t at = 0;

@@ -45,7 +45,7 @@ public:
   Memory(const ir::Function &, const Layout &, Entry &, const Surroundings * = nullptr);
 
   bool kept(ir::NodeId id) const { return kept_[id]; }
-  /// The concatenation whose memory holds the node's, or no node.
+  /// The concatenation or pad whose memory holds the node's, or no node.
   ir::NodeId placed_in(ir::NodeId id) const { return placed_in_[id]; }
   /// The buffer with the rows of what a scan carries, or -1.
   BufferId rows_of_carry(ir::NodeId scan, int carry) const;
@@ -64,7 +64,9 @@ private:
   void require(ir::NodeId);
   /// The strides of a kept node in a buffer of its own.
   std::vector<Size> own_strides(ir::NodeId) const;
-  void place_in_concatenations();
+  bool lay_out_for(ir::NodeId reshape, const std::vector<uint32_t> &uses);
+  bool keeps_rows(ir::NodeId pad) const;
+  void place_in_larger();
   void make_buffers(Entry &);
   void make_carried_rows(Entry &, ir::NodeId scan);
 
@@ -75,6 +77,7 @@ private:
   std::vector<BufferId> buffer_;                // of a tensor, a data source or a constant with many values
   std::vector<std::optional<MemoryView>> home_; // of a kept node
   std::vector<ir::NodeId> placed_in_;
+  std::vector<ir::NodeId> laid_out_as_;                         // the transpose in whose order a node lies, or no node
   std::map<std::pair<ir::NodeId, int>, BufferId> carried_rows_; // by scan and carry
   std::vector<int> innermost_; // the axis of each node that is innermost in its buffer; -1: row-major
   std::vector<BufferId> row_tables_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 namespace nnc::codegen {
 namespace {
@@ -53,6 +54,21 @@ void check_sizes(const Entry &entry) {
         if (elements > ir::most_in_memory) throw TooLarge(place_of(kernel, entry.buffers, written), elements);
 }
 
+/// Marks the tensors that are out of the second-level cache before they are read again, a mini-batch being taken for an ordinary one: writing these
+/// past the caches spares reading their lines first, which costs more than that their first reader has it further. What is added to is read anyway.
+void stream_large(Entry &entry) {
+  constexpr int64_t large = 8 << 20, examples = 64;
+  std::set<BufferId> added_to;
+  for (const Kernel &kernel : entry.kernels)
+    for (const Instruction &value : kernel.values)
+      if (value.code == Code::store_add) added_to.insert(value.access.buffer);
+  for (size_t id = 0; id < entry.buffers.size(); ++id) {
+    Buffer &buffer = entry.buffers[id];
+    const bool is_whole = buffer.space == Space::arena && buffer.whole < 0 && !added_to.contains(static_cast<BufferId>(id));
+    buffer.streamed = is_whole && buffer.elements.at(examples) * ir::bytes(buffer.elem) >= large;
+  }
+}
+
 } // namespace
 
 TooLarge::TooLarge(PlaceId place, int64_t elements)
@@ -81,6 +97,7 @@ void plan_memory(Entry &entry) {
       lifetime.last = std::max(lifetime.last, loop.last - 1);
     }
   }
+  stream_large(entry);
   Size base;
   for (int power = 0; power < 3; ++power) {
     std::vector<Lifetime> region;

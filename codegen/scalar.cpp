@@ -8,6 +8,7 @@
 #include <llvm/ADT/APSInt.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/PatternMatch.h>
 
 #include <limits>
@@ -109,6 +110,18 @@ static Value *compare(llvm::IRBuilderBase &b, Op op, Value *x, Value *y) {
   return b.CreateICmp(op == Op::less ? P::ICMP_ULT : P::ICMP_ULE, x, y);
 }
 
+/// x·y, and 0 where x is 0, whatever y is. Backward passes are chains of these: where time counts, no product waits for its comparison, nor for a sign
+/// that the other factor can have.
+static Value *zmul(llvm::IRBuilderBase &b, const MathTarget &target, Value *x, Value *y) {
+  Value *zero = number(x, 0), *positive;
+  if (target.branches && llvm::PatternMatch::match(x, llvm::PatternMatch::m_FNeg(llvm::PatternMatch::m_Value(positive))))
+    x = positive, y = b.CreateFNeg(y);
+  Value *result = b.CreateSelect(b.CreateFCmpOEQ(x, zero), zero, b.CreateFMul(x, y));
+  if (auto *select = llvm::dyn_cast<llvm::SelectInst>(result); select && target.branches)
+    select->setMetadata(llvm::LLVMContext::MD_prof, llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1000));
+  return result;
+}
+
 /// mix64 of ir/philox.h on i64 vectors.
 static Value *mix64(llvm::IRBuilderBase &b, Value *z) {
   auto constant = [&](uint64_t value) { return llvm::ConstantInt::get(z->getType(), value); };
@@ -170,7 +183,7 @@ Value *emit_scalar(llvm::IRBuilderBase &b, const MathTarget &target, const Instr
   case Op::add: return is_float(x) ? b.CreateFAdd(x, y) : b.CreateAdd(x, y);
   case Op::sub: return is_float(x) ? b.CreateFSub(x, y) : b.CreateSub(x, y);
   case Op::mul: return is_float(x) ? b.CreateFMul(x, y) : b.CreateMul(x, y);
-  case Op::zmul: return b.CreateSelect(b.CreateFCmpOEQ(x, number(x, 0)), number(x, 0), b.CreateFMul(x, y));
+  case Op::zmul: return zmul(b, target, x, y);
   case Op::div: return b.CreateFDiv(x, y);
   case Op::pow: return power(b, target, x, y);
   case Op::min: return minimum(b, x, y);

@@ -2,6 +2,7 @@
 
 #include "codegen/slab_axes.h"
 #include "codegen/slab_blocks.h"
+#include "codegen/slab_triangle.h"
 #include "ir/builder.h"
 
 #include <algorithm>
@@ -197,8 +198,10 @@ public:
     whole.place = kernels.front().place;
     if (rows)
       whole.steps = in_blocks(kernels, *rows, block, own, around, entry_);
-    else
+    else {
+      find_triangle(kernels, own, around);
       whole.steps = {{1, std::move(kernels)}};
+    }
     const std::vector<size_t> members = in_order();
     units_[members.front()].kernel = std::move(whole);
     for (size_t k = members.size(); k-- > 1;) {

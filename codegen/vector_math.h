@@ -9,14 +9,15 @@ enum class MathFunction { Exp, Log, Sin, Cos, Tan, Tanh, Erf, Sqrt, Rsqrt, Pow }
 
 /// What the recipes must know of the processor.
 struct MathTarget {
-  bool fma = true; ///< fused multiply-add exists (x86-64-v3 and above); without it llvm.fma would become a call of libm
+  bool fma = true;       ///< fused multiply-add exists (x86-64-v3 and above); without it llvm.fma would become a call of libm
+  bool branches = false; ///< the code of a single number may branch, since how long it takes counts, not how many it is done for
 };
 
-/// Emits straight-line code that evaluates `function` at `x` (for Pow: x to the power `y`), lane by lane.
+/// Emits code that evaluates `function` at `x` (for Pow: x to the power `y`), lane by lane.
 ///
-/// `x` is a float, a double or a fixed vector of them, and `y` has the same type. The code has no branch, no call of a library and no
-/// fast-math flag, and is the same for a scalar and for a vector, so a lane and a scalar tail agree to the last bit. It may read a
-/// constant table, which it adds to the module of the insertion point.
+/// `x` is a float, a double or a fixed vector of them, and `y` has the same type. The code has no call of a library and no
+/// fast-math flag, and a scalar, with branches or without, has the very value that a lane of a vector has. It may read a
+/// constant table, which it adds to the module of the insertion point. Only with `branches` it leaves the builder in another block.
 ///
 /// Special values follow C99, annex F (NaN payloads and signs excepted); subnormal numbers are read and produced. Every finite argument
 /// is in the range of every function. Largest error found, in units in the last place (ULP), with FMA: float over all 2^32 inputs

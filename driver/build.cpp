@@ -55,7 +55,8 @@ int run_model(const CompileOptions &options, const std::vector<std::string> &arg
                     entry("evaluate"),
                     entry("predict"),
                     entry("check"),
-                    entry("report")};
+                    entry("report"),
+                    entry("train_one")};
   watch.reset();
   compilation.tell_times();
   return runtime::run_program(module, arguments);

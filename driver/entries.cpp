@@ -1,5 +1,6 @@
 #include "driver/entries.h"
 
+#include "codegen/one_example.h"
 #include "codegen/stack.h"
 #include "codegen/target.h"
 #include "codegen/work.h"
@@ -111,6 +112,9 @@ std::vector<runtime::KernelAbout> about_kernels(const Compilation &compilation, 
   return made;
 }
 
+/// Kernels of a step that has an entry of its own for one example: in longer ones what lies between kernels is not much.
+constexpr size_t longest_for_one_example = 32;
+
 bool reads_epoch(const codegen::Entry &entry) {
   for (const codegen::Kernel &kernel : entry.kernels)
     for (const codegen::Instruction &i : kernel.values)
@@ -163,7 +167,6 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
   codegen::Layout layout = make_layout(program);
   Kernels made;
   made.description = describe(compilation, program, layout);
-  const codegen::Processor target = codegen::processor(compilation.target());
   for (const ir::Function &graph : optimized) {
     bool costs = graph.name == "train" || graph.name == "evaluate";
     codegen::Entry entry = compilation.entry(graph, layout,
@@ -178,13 +181,19 @@ Kernels make_kernels(const Compilation &compilation, const frontend::Program &pr
                             : graph.name == "report"   ? made.description.report_arena
                                                        : made.description.check_arena;
     bytes = entry.arena_bytes.c;
-    made.description.stack_bytes = std::max(made.description.stack_bytes, codegen::stack_bytes(entry, target));
-    if (entry.steps) {
-      made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, entry));
-      made.description.reads_epoch = reads_epoch(entry);
-    }
     made.unit.entries.push_back(std::move(entry));
+    if (graph.name != "train") continue;
+    const codegen::Entry &train = made.unit.entries.back();
+    made.description.kernels = runtime::kernels_to_json(about_kernels(compilation, train));
+    made.description.reads_epoch = reads_epoch(train);
+    if (program.batch != 1 || train.kernels.size() > longest_for_one_example) continue;
+    codegen::Entry one = codegen::for_one_example(train);
+    made.description.kernels_one = runtime::kernels_to_json(about_kernels(compilation, one));
+    made.unit.entries.push_back(std::move(one));
   }
+  const codegen::Processor target = codegen::processor(compilation.target());
+  for (const codegen::Entry &entry : made.unit.entries)
+    made.description.stack_bytes = std::max(made.description.stack_bytes, codegen::stack_bytes(entry, target));
   made.unit.description = runtime::to_json(made.description);
   return made;
 }

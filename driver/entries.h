@@ -9,7 +9,7 @@
 
 namespace nnc::driver {
 
-/// The entries' graphs before optimisation: init, train, evaluate, predict, check, report.
+/// The entries' graphs before optimisation: init, train, evaluate, predict, check, report. (`train_one` is made of the kernels of `train`.)
 std::vector<ir::Function> make_graphs(const frontend::Program &);
 
 /// Runs the passes over every graph, printing and timing as the options ask.

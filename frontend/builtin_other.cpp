@@ -48,7 +48,7 @@ template <ir::ReduceKind kind> Value argument_of(const BuiltinCall &call) {
   const TensorValue x = call.widen(*value, value->type.element.kind == ElementKind::real ? ElementKind::real : ElementKind::i32);
   Type type{{ElementKind::index, value->type.dims[last], {}}, value->type.dims};
   type.dims.pop_back();
-  return call.result(call.build().argreduce(kind, x.node, static_cast<int64_t>(last)), type);
+  return call.result(call.build().argreduce(kind, x.node, {static_cast<int64_t>(last)}), type);
 }
 
 /// Of each vector along the last axis the indices that sort it; `sort` is the vector at these.

@@ -41,7 +41,7 @@ struct AxesAttributes {
 
 enum class ReduceKind : uint8_t { add, max, min, mul };
 
-/// `reduce` over `axes` (ascending); `argreduce` (max or min; the first of equals) over the one axis.
+/// `reduce` over `axes` (ascending); `argreduce` (max or min) likewise: the number of the first of equals.
 struct ReduceAttributes {
   ReduceKind kind = ReduceKind::add;
   std::vector<int64_t> axes;

@@ -115,8 +115,8 @@ NodeId Builder::reduce(ReduceKind kind, NodeId a, std::vector<int64_t> axes) {
   return add_node(Op::reduce, {a}, ReduceAttributes{kind, std::move(axes)});
 }
 
-NodeId Builder::argreduce(ReduceKind kind, NodeId a, int64_t axis) {
-  return add_node(Op::argreduce, {a}, ReduceAttributes{kind, {axis}});
+NodeId Builder::argreduce(ReduceKind kind, NodeId a, std::vector<int64_t> axes) {
+  return add_node(Op::argreduce, {a}, ReduceAttributes{kind, std::move(axes)});
 }
 
 NodeId Builder::dot(NodeId left, NodeId right, DotAttributes attributes) {

@@ -64,7 +64,7 @@ public:
   NodeId concatenate(std::vector<NodeId>, int64_t axis);
 
   NodeId reduce(ReduceKind, NodeId, std::vector<int64_t> axes);
-  NodeId argreduce(ReduceKind, NodeId, int64_t axis);
+  NodeId argreduce(ReduceKind, NodeId, std::vector<int64_t> axes);
   NodeId dot(NodeId left, NodeId right, DotAttributes);
   NodeId gather(NodeId table, NodeId index, int64_t batch);
   NodeId scatter_add(NodeId index, NodeId updates, int64_t batch, Extent size);

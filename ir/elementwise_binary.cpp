@@ -46,12 +46,20 @@ std::vector<NodeId> zmul_adjoint(const AdjointContext &c) {
   return gradients;
 }
 
-/// ∂(a/b) = ∂a·(1/b) - ∂b·(a/b)/b.
+/// Whether all elements are 1.
+bool is_one(const Function &function, NodeId id) {
+  while (function[id].op == Op::broadcast) id = function[id].operands[0];
+  const auto *constant = std::get_if<ConstantAttributes>(&function[id].attributes);
+  return constant && constant->values.size() == 1 && constant->values[0] == 1;
+}
+
+/// ∂(a/b) = ∂a·(1/b) - ∂b·(a/b)/b; of 1/b, -∂b·(1/b)²: no second division.
 std::vector<NodeId> div_adjoint(const AdjointContext &c) {
   Builder &b = c.builder;
   NodeId divisor = c.operand(1);
+  auto slope = [&] { return is_one(b.function(), c.operand(0)) ? b.mul(c.node, c.node) : b.div(c.node, divisor); };
   NodeId da = c.wanted[0] ? b.zmul(c.gradient, b.div(b.like(divisor, 1), divisor)) : no_node;
-  NodeId db = c.wanted[1] ? b.neg(b.zmul(c.gradient, b.div(c.node, divisor))) : no_node;
+  NodeId db = c.wanted[1] ? b.neg(b.zmul(c.gradient, slope())) : no_node;
   return {da, db};
 }
 

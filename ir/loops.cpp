@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace nnc::ir {
 
@@ -52,10 +53,19 @@ Type scan_shape(std::span<const Type *const> types, const Attributes &attributes
   return result;
 }
 
+/// How many bytes a turn's value takes in a mini-batch of the usual size.
+double usual_bytes(const Type &type) {
+  constexpr int64_t usual_examples = 64;
+  double size = bytes(type.elem);
+  for (const Extent &extent : type.dims) size *= static_cast<double>(extent.at(usual_examples));
+  return size;
+}
+
 /// What the turns going backwards do: with ḡ the gradients of the carried values behind a turn and of what it collected, the body's own adjoint gives
 /// those before it, and each turn's share for its rows and for what is the same in every turn, which are collected (the latter summed
 /// afterwards, so that a matrix's gradient becomes one product over all turns). Of the forward values it needs, results of operations with kernels of
-/// their own and the carried values are collected by the forward scan, which grows by those results; the rest is computed again.
+/// their own and the carried values are collected by the forward scan, which grows by those results; the rest is computed again. Where what is computed
+/// from such results takes no more memory, it is collected in their place.
 class ScanAdjoint {
 public:
   explicit ScanAdjoint(const AdjointContext &c)
@@ -151,8 +161,67 @@ private:
     return b_.add_node(Op::part, {c_.node}, PartAttributes{static_cast<int64_t>(number)});
   }
 
+  /// What `roots` need, down to the body's inputs and what is `kept`.
+  std::vector<bool> needed_by(const std::vector<NodeId> &roots, const std::vector<bool> &kept) const {
+    std::vector<bool> needed(joint_.nodes.size(), false);
+    for (NodeId root : roots) needed[root] = true;
+    for (NodeId id = static_cast<NodeId>(joint_.nodes.size()); id-- > 0;)
+      if (needed[id] && !kept[id])
+        for (NodeId operand : joint_[id].operands) needed[operand] = true;
+    return needed;
+  }
+
+  /// The elementwise values of the body, among the needed ones, that are computed from a value or a view of it; nothing where that itself is asked
+  /// for, or where they are of another kind.
+  std::optional<std::vector<NodeId>> made_of(NodeId value, const std::vector<bool> &needed,
+                                             const std::vector<NodeId> &roots) const {
+    std::vector<bool> is_it(joint_.nodes.size(), false);
+    std::vector<NodeId> made;
+    is_it[value] = true;
+    for (NodeId id = value + 1; id < joint_.nodes.size(); ++id) {
+      const Node &node = joint_[id];
+      if (!needed[id] || std::none_of(node.operands.begin(), node.operands.end(), [&](NodeId of) { return is_it[of]; })) continue;
+      const KernelRule &kernel = record(node.op).kernel;
+      if (id >= body_.nodes.size()) return std::nullopt;
+      if (std::holds_alternative<View>(kernel))
+        is_it[id] = true;
+      else if (std::holds_alternative<ScalarBody>(kernel))
+        made.push_back(id);
+      else
+        return std::nullopt;
+    }
+    if (std::any_of(roots.begin(), roots.end(), [&](NodeId root) { return is_it[root]; })) return std::nullopt;
+    return made;
+  }
+
+  /// The body's values that are kept from turn to turn: at first those that are not cheap. What the forward scan has in rows anyway takes no more.
+  std::vector<bool> choose_kept(const std::vector<NodeId> &roots) const {
+    std::vector<bool> kept(joint_.nodes.size(), false), is_free = kept;
+    for (NodeId id = 0; id < joint_.nodes.size(); ++id)
+      kept[id] = (id < body_.nodes.size() && !is_cheap(joint_[id])) || is_grown_part(id);
+    for (const Output &output : body_.outputs) is_free[output.node] = true;
+    auto move_on = [&](NodeId value, const std::vector<bool> &needed) {
+      if (!needed[value] || is_free[value] || joint_.type(value).is_tuple()) return false;
+      const auto made = made_of(value, needed, roots);
+      if (!made || made->empty()) return false;
+      double more = 0;
+      for (NodeId id : *made) more += is_free[id] || kept[id] ? 0 : usual_bytes(joint_.type(id));
+      if (more > usual_bytes(joint_.type(value))) return false;
+      kept[value] = false;
+      for (NodeId id : *made) kept[id] = true;
+      return true;
+    };
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (NodeId id = 0; id < body_.nodes.size(); ++id)
+        if (kept[id]) changed = move_on(id, needed_by(roots, kept)) || changed;
+    }
+    return kept;
+  }
+
   /// Sorts the forward values that `roots` need into operands, and marks what the adjoint's body computes itself.
   std::vector<bool> find_operands(const std::vector<NodeId> &roots) {
+    const std::vector<bool> kept = choose_kept(roots);
     std::vector<bool> needed(joint_.nodes.size(), false);
     for (NodeId root : roots) needed[root] = true;
     std::map<NodeId, size_t> input_number;
@@ -166,7 +235,7 @@ private:
           rows_.push_back({collected(id), id});
         else
           (role == Role::sequence ? rows_ : same_).push_back({c_.operand(input->second), id});
-      } else if ((id < body_.nodes.size() && !is_cheap(node)) || is_grown_part(id)) {
+      } else if (kept[id]) {
         rows_.push_back({collected(id), id});
       } else {
         for (NodeId operand : node.operands) needed[operand] = true;

@@ -29,12 +29,17 @@ NodeId spread(Builder &b, NodeId x, const Shape &dims, int64_t axis) {
   return b.broadcast(x, dims, other_axes({axis}, static_cast<int>(dims.size())));
 }
 
-/// To the first of equals along the axis: g where the index is argreduce(x), else 0.
-NodeId extreme_adjoint(Builder &b, ReduceKind kind, NodeId x, int64_t axis, NodeId gradient) {
+/// To the first of equals in row-major order of the axes: g where the index is argreduce(x), else 0.
+NodeId extreme_adjoint(Builder &b, ReduceKind kind, NodeId x, const std::vector<int64_t> &axes, NodeId gradient) {
   const Shape dims = b.type(x).dims;
-  NodeId chosen = spread(b, b.argreduce(kind, x, axis), dims, axis);
-  NodeId g = spread(b, gradient, dims, axis);
-  return b.select(b.binary(Op::equal, b.iota(dims, static_cast<int>(axis)), chosen), g, b.like(g, 0));
+  const std::vector<int64_t> kept = other_axes(axes, static_cast<int>(dims.size()));
+  NodeId chosen = b.broadcast(b.argreduce(kind, x, axes), dims, kept), g = b.broadcast(gradient, dims, kept);
+  NodeId position = b.iota(dims, static_cast<int>(axes[0]));
+  for (size_t k = 1; k < axes.size(); ++k) {
+    NodeId extent = b.like(position, static_cast<double>(dims[axes[k]].count));
+    position = b.add(b.mul(position, extent), b.iota(dims, static_cast<int>(axes[k])));
+  }
+  return b.select(b.binary(Op::equal, position, chosen), g, b.like(g, 0));
 }
 
 /// ∂(Π x)/∂x_i = Π_{j≠i} x_j, a product over j on [n, n] with 1 at i = j: right where elements are 0.
@@ -48,19 +53,20 @@ NodeId product_adjoint(Builder &b, NodeId x, int64_t axis, NodeId gradient) {
   return b.zmul(spread(b, gradient, dims, axis), others);
 }
 
-/// max, min and mul over several axes are taken as one axis after the other, the last first, so that the first of equals is that of
-/// row-major order.
-NodeId staged_adjoint(Builder &b, ReduceKind kind, NodeId x, std::vector<int64_t> axes, NodeId gradient) {
+/// A product over several axes is taken as one axis after the other, the last first.
+NodeId staged_adjoint(Builder &b, NodeId x, std::vector<int64_t> axes, NodeId gradient) {
   if (axes.empty()) return gradient;
   int64_t last = axes.back();
   axes.pop_back();
-  if (!axes.empty()) gradient = staged_adjoint(b, kind, b.reduce(kind, x, {last}), axes, gradient);
-  return kind == ReduceKind::mul ? product_adjoint(b, x, last, gradient) : extreme_adjoint(b, kind, x, last, gradient);
+  if (!axes.empty()) gradient = staged_adjoint(b, b.reduce(ReduceKind::mul, x, {last}), axes, gradient);
+  return product_adjoint(b, x, last, gradient);
 }
 
 std::vector<NodeId> reduce_adjoint(const AdjointContext &c) {
   auto [kind, axes] = c.attributes<ReduceAttributes>();
-  if (kind != ReduceKind::add) return {staged_adjoint(c.builder, kind, c.operand(0), axes, c.gradient)};
+  if (kind == ReduceKind::mul) return {staged_adjoint(c.builder, c.operand(0), axes, c.gradient)};
+  if (axes.empty()) return {c.gradient};
+  if (kind != ReduceKind::add) return {extreme_adjoint(c.builder, kind, c.operand(0), axes, c.gradient)};
   return {c.builder.broadcast(c.gradient, c.type(0).dims, other_axes(axes, c.type(0).rank()))};
 }
 
@@ -123,14 +129,14 @@ std::vector<Sample> reduce_samples() {
 Type argreduce_shape(std::span<const Type *const> types, const Attributes &attributes, std::string &error) {
   const auto &[kind, axes] = std::get<ReduceAttributes>(attributes);
   if (kind != ReduceKind::max && kind != ReduceKind::min) return fail(error, "is of max or min");
-  if (!(one(types[0]->elem) & numbers) || axes.size() != 1 || !ascending(axes, types[0]->rank()))
-    return fail(error, "needs one axis, got [{}] of {}", fmt::join(axes, ","), to_string(*types[0]));
+  if (!(one(types[0]->elem) & numbers) || axes.empty() || !ascending(axes, types[0]->rank()))
+    return fail(error, "axes [{}] of {}", fmt::join(axes, ","), to_string(*types[0]));
   return {Elem::i32, without(*types[0], axes).dims};
 }
 
 Batched argreduce_batch(const BatchContext &c) {
   const auto &[kind, axes] = attributes_of(c.node);
-  return c.builder.argreduce(kind, c.operands[0], axes[0] + 1);
+  return c.builder.argreduce(kind, c.operands[0], shifted(axes));
 }
 
 /// Whether b takes the place of a, which comes before it: the first NaN wins, else the first extreme.
@@ -144,9 +150,10 @@ Array evaluate_argreduce(const EvaluateContext &c) {
   const Array &from = *c.operands[0];
   Array result = zeros(c);
   std::vector<double> best(result.values.size());
+  const std::vector<int64_t> reduced = pick(from.dims, axes);
   std::vector<int64_t> kept = other_axes(axes, static_cast<int>(from.dims.size()));
   for_each_index(from.dims, [&](const auto &index, int64_t position) {
-    int64_t at = linear(result.dims, pick(index, kept)), i = index[axes[0]];
+    int64_t at = linear(result.dims, pick(index, kept)), i = linear(reduced, pick(index, axes));
     if (i != 0 && !beats(kind, from.values[position], best[at])) return;
     best[at] = from.values[position];
     result.values[at] = static_cast<double>(i);
@@ -157,6 +164,7 @@ Array evaluate_argreduce(const EvaluateContext &c) {
 std::vector<Sample> argreduce_samples() {
   return {sample({real({3, 4})}, ReduceAttributes{ReduceKind::max, {1}}),
           sample({real({3, 0})}, ReduceAttributes{ReduceKind::min, {0}}),
+          sample({real({2, 3, 2})}, ReduceAttributes{ReduceKind::max, {0, 2}}),
           sample({index({3, 5})}, ReduceAttributes{ReduceKind::max, {1}}, std::nullopt, 3)};
 }
 
@@ -180,7 +188,8 @@ constinit const OpRecord records::reduce = {
 
 constinit const OpRecord records::argreduce = {
     .name = "argreduce",
-    .doc = "the index of the greatest or least along an axis: of the first NaN if there is one, else the first of equals",
+    .doc = "the number of the greatest or least along axes, in row-major order of these: of the first NaN if there is one, else "
+           "the first of equals",
     .operands = 1,
     .blank = any<ReduceAttributes>,
     .shape = argreduce_shape,

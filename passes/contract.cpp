@@ -92,14 +92,13 @@ public:
     }
   }
 
-  /// The dot, or no_node. A product among the factors is taken apart only where that may help.
+  /// The dot, or a sum with fewer factors, or no_node: where all are alike, a plain sum fuses with what it sums.
   NodeId build() {
     for (int expansions = 0; expansions < 8; ++expansions) {
       if (group()) return finish();
-      if (groups.size() + outside.size() < 2) return no_node; // all alike: a plain sum, which fuses with what it sums
       auto product = std::find_if(factors.begin(), factors.end(),
                                   [&](const Factor &f) { return is_product(b.function(), f.node) && !f.divides; });
-      if (product == factors.end()) return divided();
+      if (product == factors.end()) return factored();
       expand(product);
     }
     return no_node;
@@ -113,13 +112,14 @@ private:
     factors.insert(product + 1, right);
   }
 
-  /// A sum of factors that are all alike, divided once.
-  NodeId divided() {
-    bool divides = std::any_of(outside.begin(), outside.end(), [](const Factor &factor) { return factor.divides; });
-    if (!divides || groups.size() != 1) return no_node;
-    const Axes &axes = groups[0][0].axes;
-    if (axes.size() != dims.size()) return no_node;
-    NodeId sum = b.reduce(ReduceKind::add, product_of(groups[0]), reduced);
+  /// A sum of factors of which one has all axes, times and divided by those that leave it once: sums that differ in these alone become one.
+  NodeId factored() {
+    auto whole = std::find_if(groups.begin(), groups.end(), [&](const auto &g) { return g[0].axes.size() == dims.size(); });
+    if (outside.empty() || whole == groups.end()) return no_node;
+    std::vector<Factor> inside = *whole;
+    for (auto group = groups.begin(); group != groups.end(); ++group)
+      if (group != whole) inside.insert(inside.end(), group->begin(), group->end());
+    NodeId sum = b.reduce(ReduceKind::add, product_of(inside), reduced);
     return scaled({sum, other_axes(reduced, static_cast<int>(dims.size())), Role::plain});
   }
 

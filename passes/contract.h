@@ -12,6 +12,18 @@ ir::NodeId sum_of_windows(ir::Builder &, ir::NodeId);
 /// A dot of something at most 1 that is divided by what is the same along some axes divides its result or its other operand. A rule.
 ir::NodeId dot_of_quotient(ir::Builder &, ir::NodeId);
 
+/// A dot with gathered rows becomes one with the rows of their table. A rule.
+ir::NodeId dot_of_gathered(ir::Builder &, ir::NodeId);
+
+/// scatter_add of a dot becomes a dot of what scatter_add makes of its left operand. A rule.
+ir::NodeId scattered_dot(ir::Builder &, ir::NodeId);
+
+/// A scan over gathered rows that gathers them turn by turn. A rule.
+ir::NodeId scan_of_gathered(ir::Builder &, ir::NodeId);
+
+/// How many elements the shape has in a mini-batch of the usual 64 examples.
+double points(const ir::Shape &);
+
 /// Whether |x| ≤ 1 is known of each element.
 bool at_most_one(const ir::Function &, ir::NodeId x);
 

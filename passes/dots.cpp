@@ -114,13 +114,20 @@ NodeId slice_of_dot(Builder &b, NodeId id) {
 }
 
 constexpr Rule rules[] = {
-    {Op::slice, "of dot", slice_of_dot},
-    {Op::dot, "of transpose", dot_of_transpose},
-    {Op::dot, "of quotient", dot_of_quotient},
+    {Op::slice, "of dot", slice_of_dot},         {Op::dot, "of transpose", dot_of_transpose},
+    {Op::dot, "of quotient", dot_of_quotient},   {Op::dot, "of gathered", dot_of_gathered},
+    {Op::scatter_add, "of dot", scattered_dot},  {Op::scan, "of gathered", scan_of_gathered},
     {Op::transpose, "of dot", transpose_of_dot},
 };
 
 } // namespace
+
+double points(const Shape &shape) {
+  constexpr int64_t usual_examples = 64;
+  double count = 1;
+  for (const Extent &extent : shape) count *= static_cast<double>(extent.at(usual_examples));
+  return count;
+}
 
 Function dots(Function function) { return rewrite(std::move(function), rules); }
 

@@ -19,12 +19,6 @@ using Axes = std::vector<int64_t>;
 bool holds(const Axes &axes, int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
 int64_t place(const Axes &axes, int64_t axis) { return std::find(axes.begin(), axes.end(), axis) - axes.begin(); }
 
-double points(const Shape &shape) {
-  double count = 1;
-  for (const Extent &extent : shape) count *= extent.batch ? 64.0 : static_cast<double>(extent.count);
-  return count;
-}
-
 /// A dot's operands, from the one that is a quotient to the other.
 struct Sides {
   Axes batch, contract, other_batch, other_contract;

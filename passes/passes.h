@@ -11,6 +11,7 @@ ir::Function fold(ir::Function);
 ir::Function cse(ir::Function);
 ir::Function contract(ir::Function);
 ir::Function dots(ir::Function);
+ir::Function sums(ir::Function);
 ir::Function dce(ir::Function);
 
 } // namespace nnc::passes

@@ -72,6 +72,7 @@ template <class Visit> void members(Description &d, Visit visit) {
   visit("validate_share", d.validate_share), visit("validate_data", d.validate_data);
   visit("batch", d.batch), visit("epochs", d.epochs), visit("steps", d.steps), visit("seed", d.seed);
   visit("shuffle", d.shuffle), visit("reads_epoch", d.reads_epoch), visit("load", d.load), visit("kernels", d.kernels);
+  visit("kernels_one", d.kernels_one);
 }
 
 template <class T> struct Items : std::false_type {};

@@ -130,7 +130,8 @@ struct Description {
   bool shuffle = true;
   bool reads_epoch = false; // a step depends on the number of the epoch
   std::vector<Load> load;
-  std::string kernels; // JSON of the KernelAbouts, a text of its own as only --profile reads it
+  std::string kernels;     // JSON of the KernelAbouts, a text of its own as only --profile reads it
+  std::string kernels_one; // those of `train_one`; empty: there is none
 };
 
 /// Numbers in nnc_call::reports for each step or mini-batch.

@@ -32,6 +32,9 @@ public:
   /// The order of this lap, until the next call.
   const int32_t *lap(int64_t number);
 
+  /// The orders of `count` laps from `first` on, one behind the other.
+  void laps(int64_t first, int64_t count, int32_t *to) const;
+
   /// The next `count` rows in the lap after lap, from where the call before ended. For clauses that go round.
   void draw(int32_t *to, int64_t count);
 

@@ -24,6 +24,10 @@ public:
   /// Makes the arena large enough for `batch` examples in the entry with these bytes, so that running allocates nothing.
   void prepare(const Bytes &arena, int64_t batch);
 
+  /// What trains on mini-batches of at most that many examples, and the JSON of its kernels.
+  nnc_entry train(int64_t batch) const { return has_one(batch) ? module.train_one : module.train; }
+  const std::string &train_kernels(int64_t batch) const { return has_one(batch) ? about.kernels_one : about.kernels; }
+
   /// A call with state, arena, settings and seed filled in; outputs, rows and the rest are the caller's.
   nnc_call call() const;
   /// Runs the entry on the team, or on this thread alone where the entry has said that it has no work for more at this batch.
@@ -41,6 +45,8 @@ public:
   const nnc_module &module;
 
 private:
+  bool has_one(int64_t batch) const { return batch == 1 && module.train_one; }
+
   Memory state, arena;
   Team team;
   bool is_single = false;

@@ -6,6 +6,7 @@
 //   const char nnc_description[];                    JSON, read once at the edge (runtime/description.h has its fields)
 //   void nnc_init(nnc_call*, int thread, int threads);       parameters, states and optimizer states from the seed
 //   void nnc_train(nnc_call*, int thread, int threads);      `steps` optimizer steps over `rows`
+//   void nnc_train_one(nnc_call*, int thread, int threads);  the same, for mini-batches of one example; not every module has it
 //   void nnc_evaluate(nnc_call*, int thread, int threads);   one mini-batch, `training` false
 //   void nnc_report(nnc_call*, int thread, int threads);     at the end of a pass, the reports that are made of its sums
 //   void nnc_predict(nnc_call*, int thread, int threads);    one mini-batch of predictions
@@ -20,7 +21,7 @@
 extern "C" {
 #endif
 
-#define NNC_MODULE_VERSION 3
+#define NNC_MODULE_VERSION 4
 
 typedef struct nnc_call {
   unsigned char *state; // parameters, states and optimizer states at the offsets that the description gives; 64-byte aligned
@@ -66,6 +67,7 @@ void nnc_order_f64(const double *keys, int64_t stride, int64_t count, int32_t *r
 typedef struct nnc_module {
   const char *description;
   nnc_entry init, train, evaluate, predict, check, report;
+  nnc_entry train_one; // or null
 } nnc_module;
 
 #ifdef __cplusplus

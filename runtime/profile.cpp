@@ -24,8 +24,8 @@ double ProfileLine::share_of(const Peak &peak) const {
   return std::max(operations_per_second() / peak.operations_per_second, bytes_per_second() / peak.bytes_per_second);
 }
 
-Profile::Profile(const Description &about, int threads)
-    : kernels(kernels_from_json(about.kernels)), threads(threads), row((kernels.size() + 1 + 7) / 8 * 8),
+Profile::Profile(const std::string &about, int threads)
+    : kernels(kernels_from_json(about)), threads(threads), row((kernels.size() + 1 + 7) / 8 * 8),
       counts(row * static_cast<size_t>(threads)), operations(kernels.size()), bytes(kernels.size()) {}
 
 void Profile::add_call(const nnc_call &call, double took) {

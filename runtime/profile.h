@@ -33,7 +33,8 @@ struct ProfileTable {
 /// Counts that the calls of `train` add to.
 class Profile {
 public:
-  Profile(const Description &, int threads);
+  /// `kernels`: JSON of the description.
+  Profile(const std::string &kernels, int threads);
 
   int64_t *ticks() { return counts.data(); } // for nnc_call
   void add_call(const nnc_call &, double seconds);

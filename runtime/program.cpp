@@ -60,7 +60,7 @@ int train(Model &model, const Options &options) {
   EndEvent end;
   std::optional<Profile> profile;
   const Peak peak = options.profile ? measure_peak(model) : Peak();
-  if (options.profile) profile.emplace(model.about, model.threads());
+  if (options.profile) profile.emplace(model.train_kernels(plan.batch), model.threads());
   try {
     end = Training(model, data, plan, log, progress, options.log_every, interrupt, profile ? &*profile : nullptr).run();
   } catch (const Error &error) {

@@ -8,6 +8,7 @@
 namespace nnc::runtime {
 
 inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
+#pragma GCC unroll 10 // no branch to be mistaken, so that calls run side by side
   for (int round = 0; round < 10; round++) {
     uint64_t a = uint64_t(0xD2511F53) * counter[0], b = uint64_t(0xCD9E8D57) * counter[2];
     counter = {uint32_t(b >> 32) ^ counter[1] ^ key[0], uint32_t(b), uint32_t(a >> 32) ^ counter[3] ^ key[1], uint32_t(a)};

@@ -82,12 +82,10 @@ int64_t Training::epochs_at_once() const {
 }
 
 void Training::run_epochs(int64_t &epoch, int64_t count) {
-  epochs_rows.clear();
-  if (!feeds.empty())
-    for (int64_t i = 0; i < count; i++) {
-      const int32_t *rows = feeds[0].lap(epoch + i);
-      epochs_rows.insert(epochs_rows.end(), rows, rows + plan.examples);
-    }
+  if (!feeds.empty()) {
+    epochs_rows.resize(std::max(epochs_rows.size(), static_cast<size_t>(count * plan.examples)));
+    feeds[0].laps(epoch, count, epochs_rows.data());
+  }
   const int64_t before = done_steps;
   run_steps(epoch, feeds.empty() ? nullptr : epochs_rows.data(), plan.batch, count * plan.steps_per_epoch);
   epoch += std::max<int64_t>(done_steps - before - 1, 0) / plan.steps_per_epoch;
@@ -126,7 +124,7 @@ void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int6
   call.ticks = is_counted ? profile->ticks() : nullptr;
   auto before = is_counted ? Clock::now() : start;
   model.use_threads(profile ? model.threads() : threads);
-  model.run(model.module.train, call);
+  model.run(model.train(plan.batch), call);
   if (is_counted) profile->add_call(call, seconds_between(before, Clock::now()));
   look_for_failure(call, epoch + (epoch_examples / plan.batch + call.done - 1) / plan.steps_per_epoch);
   count(call, epoch);
@@ -136,18 +134,28 @@ void Training::run_steps(int64_t epoch, const int32_t *rows, int64_t batch, int6
   threads = pace.threads(seconds_between(began, end));
 }
 
-/// Adds up the costs (means over a mini-batch) and reports (sums) of the finished steps of an epoch, in f64 and in their order.
+/// Adds up the costs (means over a mini-batch) and reports (sums) of the finished steps of an epoch, in f64 and in their order. Of the epochs that a
+/// call has run, the last is told.
 void Training::count(const nnc_call &call, int64_t epoch) {
   const size_t clauses = sums.costs.size(), kinds = sums.reports.size();
-  for (int64_t step = 0; step < call.done; step++) {
-    if (epoch_examples == plan.examples) forget_epoch(), epoch++;
-    epoch_examples += call.batch;
-    const double *cost = costs.data() + static_cast<size_t>(step) * clauses,
-                 *report = reports.data() + static_cast<size_t>(step) * kinds;
-    for (size_t i = 0; i < clauses; i++) sums.costs[i] += cost[i] * static_cast<double>(call.batch);
-    for (size_t i = 0; i < kinds; i++) sums.reports[i] += report[i];
-    if (log_every > 0 && (call.step + step) % log_every == 0) log.step(call.step + step, epoch + 1, cost);
+  const int64_t examples = epoch_examples + call.done * call.batch; // since this epoch's begin
+  if (log_every > 0)
+    for (int64_t step = log_every - 1 - (call.step - 1) % log_every; step < call.done; step += log_every)
+      log.step(call.step + step, epoch + (epoch_examples + step * call.batch) / plan.examples + 1,
+               costs.data() + static_cast<size_t>(step) * clauses);
+  int64_t first = 0;
+  if (examples > plan.examples) {
+    first = ((examples - 1) / plan.examples * plan.examples - epoch_examples) / call.batch;
+    forget_epoch();
   }
+  auto add = [&](double &sum, const std::vector<double> &values, size_t kind, size_t kinds, double weight) {
+    double total = sum;
+    for (int64_t step = first; step < call.done; step++) total += values[static_cast<size_t>(step) * kinds + kind] * weight;
+    sum = total;
+  };
+  for (size_t i = 0; i < clauses; i++) add(sums.costs[i], costs, i, clauses, static_cast<double>(call.batch));
+  for (size_t i = 0; i < kinds; i++) add(sums.reports[i], reports, i, kinds, 1);
+  epoch_examples += (call.done - first) * call.batch;
   done_steps += call.done;
   done_examples += call.done * call.batch;
 }

@@ -4,6 +4,7 @@
 #include "codegen/index.h"
 #include "codegen/kernel_evaluate.h"
 #include "codegen/make_entry.h"
+#include "codegen/one_example.h"
 #include "ir/evaluate.h"
 #include "ir/text.h"
 #include "passes/pass.h"
@@ -24,7 +25,8 @@ using namespace ir;
 /// A random graph over a mini-batch: tensors, a data source, elementwise operations, views, reductions, products, gathers.
 class RandomGraph {
 public:
-  explicit RandomGraph(uint64_t seed, Elem real) : random_(seed), real_(real) {
+  /// `sums`: many of its operations are sums that depend on sums, and what lies among zeros.
+  RandomGraph(uint64_t seed, Elem real, bool sums) : random_(seed), real_(real), sums_(sums) {
     function.name = "function";
     for (int i = 0; i < 3; ++i) add_tensor(random_shape(false));
     pool_.push_back(b_.input({InputKind::source, 0, "data", no_node}, {real_, {{1, true}, {4, false}, {3, false}}}));
@@ -122,9 +124,40 @@ private:
     return b.broadcast_leading(axes.empty() ? y : b.reduce(ReduceKind::add, y, axes), type.dims);
   }
 
+  void sum_step(NodeId x) {
+    const int rank = static_cast<int>(shape(x).size());
+    std::vector<int64_t> axes, kept, before, after;
+    for (int axis = 0; axis < rank; ++axis) (pick(3) ? axes : kept).push_back(axis);
+    if (axes.empty()) return;
+    switch (pick(4)) {
+    case 0: { // what its own sum centres, and sums of what is linear or a square in it
+      const NodeId total = b_.reduce(ReduceKind::add, x, axes), other = b_.unary(Op::tanh, x);
+      const NodeId spread = b_.broadcast(b_.mul(total, b_.like(total, 0.125)), shape(x), kept), centred = b_.sub(x, spread);
+      keep(centred), keep(b_.reduce(ReduceKind::add, other, axes));
+      keep(b_.reduce(ReduceKind::add, b_.mul(centred, centred), axes));
+      return keep(b_.reduce(ReduceKind::add, b_.add(b_.mul(other, spread), b_.mul(centred, spread)), axes));
+    }
+    case 1: { // one axis after the other
+      NodeId sum = b_.unary(Op::sin, x);
+      for (size_t i = 0; i < axes.size(); ++i) sum = b_.reduce(ReduceKind::add, sum, {axes[i] - static_cast<int64_t>(i)});
+      return keep(sum);
+    }
+    case 2:
+      if (std::count_if(axes.begin(), axes.end(), [&](int64_t axis) { return shape(x)[axis].batch; })) return;
+      return keep(b_.convert(b_.argreduce(pick(2) ? ReduceKind::min : ReduceKind::max, x, axes), real_));
+    default:
+      for (const Extent &extent : shape(x))
+        for (auto *side : {&before, &after}) side->push_back(extent.batch ? 0 : static_cast<int64_t>(pick(3)));
+      const NodeId inside = b_.unary(Op::tanh, x);
+      keep(inside), keep(b_.mul(inside, fitted(inside)));
+      return keep(b_.pad(inside, before, after, std::vector<int64_t>(rank, 0)));
+    }
+  }
+
   void step() {
     NodeId x = any();
     const int rank = static_cast<int>(shape(x).size());
+    if (sums_ && pick(2)) return sum_step(x);
     switch (pick(21)) {
     case 0: return keep(b_.unary(Op::tanh, x));
     case 1: return keep(b_.unary(Op::exp, b_.unary(Op::sin, x)));
@@ -224,7 +257,7 @@ private:
     case 18: return rank == 0 ? void() : keep(b_.convert(b_.unary(Op::order, x), real_));
     default: {
       if (rank == 0 || shape(x).back().batch) return;
-      NodeId greatest = b_.argreduce(ReduceKind::max, x, rank - 1);
+      NodeId greatest = b_.argreduce(ReduceKind::max, x, {rank - 1});
       if (pick(2))
         return keep(
             b_.scatter_add(greatest, b_.convert(greatest, real_), rank > 1 && shape(x)[0].batch ? 1 : 0, shape(x).back()));
@@ -235,6 +268,7 @@ private:
 
   std::mt19937_64 random_;
   Elem real_;
+  bool sums_;
   Builder b_{function};
   std::vector<NodeId> pool_;
 };
@@ -339,9 +373,13 @@ void compare(const Function &function, const Memory &memory, const codegen::Layo
   }
 }
 
+bool same_bytes(const std::vector<double> &a, const std::vector<double> &b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
 /// `step`: elements from one row of the source to the next; 0: rows do not overlap.
-void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t step = 0) {
-  RandomGraph graph(seed, real);
+void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t step = 0, bool sums = false) {
+  RandomGraph graph(seed, real, sums);
   Function function = graph.build(14);
   if (optimized) function = passes::optimize(function, {});
   codegen::Layout layout;
@@ -350,17 +388,25 @@ void run_case(uint64_t seed, Elem real, bool optimized, bool compiled, int64_t s
   layout.data = 1;
   codegen::place_tensors(layout);
   codegen::Entry entry = codegen::make_entry(function, layout, {.target = {test::test_cpu()}});
-  INFO("seed " << seed << "\n" << print(function) << "\n" << codegen::print(entry));
+  const codegen::Entry one = codegen::for_one_example(entry);
+  INFO("seed " << seed << "\n" << print(function) << "\n" << codegen::print(entry) << "\n" << codegen::print(one));
   std::optional<codegen::Loaded> loaded;
-  if (compiled) loaded.emplace(codegen::Unit{{entry}, ""}, codegen::Target{test::test_cpu()});
+  if (compiled) loaded.emplace(codegen::Unit{{entry, one}, ""}, codegen::Target{test::test_cpu()});
+  auto call = [&](const codegen::Entry &called, Memory &memory) {
+    compiled ? reinterpret_cast<nnc_entry>(loaded->entry(called.name))(&memory.call, 0, 1)
+             : codegen::evaluate(called, memory.call);
+  };
   for (int64_t examples : {1, 3, 20}) {
     Memory memory(entry, layout, function, examples, seed + 1000);
     std::vector<Array> expected = reference(function, memory, layout, examples);
-    if (compiled)
-      reinterpret_cast<nnc_entry>(loaded->entry("function"))(&memory.call, 0, 1);
-    else
-      codegen::evaluate(entry, memory.call);
+    call(entry, memory);
     compare(function, memory, layout, expected, examples, real == Elem::f64 ? 1e-11 : 1e-4);
+    if (examples > 1) continue;
+    Memory alone(entry, layout, function, examples, seed + 1000);
+    call(one, alone);
+    CHECK(same_bytes(alone.state, memory.state));
+    for (size_t result = 0; result < memory.results.size(); ++result)
+      CHECK(same_bytes(alone.results[result], memory.results[result]));
   }
 }
 
@@ -377,6 +423,11 @@ TEST_CASE("kernels of random optimised graphs, executed plainly, agree with the 
 TEST_CASE("compiled kernels of random graphs agree with the reference evaluator") {
   for (uint64_t seed = 0; seed < 40; ++seed) run_case(seed, Elem::f64, true, true);
   for (uint64_t seed = 40; seed < 80; ++seed) run_case(seed, Elem::f32, true, true);
+}
+
+TEST_CASE("kernels of sums of sums, and of what lies among zeros, agree with the reference evaluator") {
+  for (uint64_t seed = 0; seed < 400; ++seed) run_case(seed, Elem::f64, seed % 4 != 0, false, 0, true);
+  for (uint64_t seed = 400; seed < 440; ++seed) run_case(seed, Elem::f64, true, true, 0, true);
 }
 
 TEST_CASE("kernels read windows, rows that overlap") {

@@ -408,7 +408,7 @@ TEST_CASE("the first of the greatest, NaN first", "[lower]") {
     for (int64_t columns : {1, 5, 16, 70}) {
       Draft d;
       BufferId x = d.buffer(Elem::i32, B * columns), best = d.buffer(Elem::i32, B), least = d.buffer(Elem::i32, B);
-      BufferId value = d.buffer(Elem::f32, B), product = d.buffer(Elem::i32, B);
+      BufferId value = d.buffer(Elem::f32, B), product = d.buffer(Elem::i32, B), lowest = d.buffer(Elem::i32, B);
       d.kernel({B}, lanes);
       d.stage({columns});
       ValueId whole = d.load(at(x, {columns, 1})), six = d.constant(Elem::i32, 6);
@@ -417,11 +417,27 @@ TEST_CASE("the first of the greatest, NaN first", "[lower]") {
           d.scalar(Op::select, {d.scalar(Op::equal, Elem::boolean, {whole, six}), d.scalar(Op::div, {zero, zero}), real});
       ValueId greatest = d.argreduce(ReduceKind::max, real), smallest = d.argreduce(ReduceKind::min, special);
       ValueId most = d.reduce(ReduceKind::max, {special}), times = d.reduce(ReduceKind::mul, {whole});
+      ValueId first = d.argreduce(ReduceKind::max, d.scalar(Op::sub, {d.constant(Elem::f32, -INFINITY), real}));
       d.stage();
+      d.store(first, at(lowest, {1}));
       d.store(greatest, at(best, {1}));
       d.store(smallest, at(least, {1}));
       d.store(most, at(value, {1}));
       d.store(times, at(product, {1}));
+      check(d);
+    }
+}
+
+TEST_CASE("the first of the greatest over two axes is numbered in row-major order", "[lower]") {
+  for (Lanes lanes : {Lanes::outer, Lanes::inner})
+    for (int64_t columns : {1, 3, 20}) {
+      Draft d;
+      BufferId x = d.buffer(Elem::i32, B * 4 * columns), best = d.buffer(Elem::i32, B);
+      d.kernel({B}, lanes);
+      d.stage({4, columns});
+      ValueId greatest = d.argreduce(ReduceKind::max, d.load(at(x, {4 * columns, 1, 4})));
+      d.stage();
+      d.store(greatest, at(best, {1}));
       check(d);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "ir/verify.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -126,7 +127,7 @@ TEST_CASE("what stops a gradient") {
   Builder b(function);
   NodeId x = b.input({InputKind::argument, 0, "x", no_node}, real({3}));
   std::vector<NodeId> ends = {b.unary(Op::floor, x), b.unary(Op::stop_gradient, x), b.convert(b.convert(x, Elem::i32), Elem::f64),
-                              b.convert(b.argreduce(ReduceKind::max, x, 0), Elem::f64)};
+                              b.convert(b.argreduce(ReduceKind::max, x, {0}), Elem::f64)};
   for (NodeId y : ends) CHECK(differentiate(b, y, b.like(y, 1), std::vector{x})[0] == no_node);
   CHECK(differentiate(b, x, b.like(x, 1), std::vector{x})[0] != no_node);
 }
@@ -186,5 +187,63 @@ TEST_CASE("the derivative of a number that all examples share is that of the lif
   for (size_t i = 0; i < after.size(); ++i) {
     REQUIRE(before[i].dims == after[i].dims);
     for (size_t k = 0; k < after[i].values.size(); ++k) CHECK(before[i].values[k] == Approx(after[i].values[k]).epsilon(1e-12));
+  }
+}
+
+/// h ← next(u·h + x) over rows x, and the gradient of Σ h by u.
+static Function recurrent(const std::function<NodeId(Builder &, NodeId)> &next) {
+  Function body;
+  Builder inside(body);
+  auto input = [](Builder &b, int slot, Type type) { return b.input({InputKind::argument, slot, "", no_node}, std::move(type)); };
+  const NodeId h = input(inside, 0, real({4})), x = input(inside, 1, real({4})), u = input(inside, 2, real({4, 4}));
+  inside.output({OutputKind::result, 0, "", next(inside, inside.add(inside.dot(u, h, {{}, {}, {1}, {0}}), x))});
+  Function function;
+  Builder b(function);
+  const std::vector<NodeId> operands{input(b, 0, real({4})), input(b, 1, real({5, 4})), input(b, 2, real({4, 4}))};
+  const NodeId scan = b.add_node(Op::scan, operands, ScanAttributes{5, 1, 1, false, std::make_shared<const Function>(body)});
+  const NodeId sum = b.reduce(ReduceKind::add, b.add_node(Op::part, {scan}, PartAttributes{0}), {0});
+  b.output({OutputKind::result, 0, "g", differentiate(b, sum, b.like(sum, 1), std::vector{operands[2]})[0]});
+  REQUIRE(verify(function) == "");
+  return function;
+}
+
+/// The nodes that the turns of the forward loop leave, as operations, and those that the turns backwards compute.
+static std::pair<std::vector<Op>, std::vector<Op>> turns(const Function &function) {
+  std::vector<Op> left, computed;
+  for (const Node &node : function.nodes) {
+    if (node.op != Op::scan) continue;
+    const auto &scan = std::get<ScanAttributes>(node.attributes);
+    for (size_t i = scan.carries; !scan.backwards && i < scan.body->outputs.size(); ++i)
+      left.push_back((*scan.body)[scan.body->outputs[i].node].op);
+    for (const Node &inner : scan.body->nodes)
+      if (scan.backwards) computed.push_back(inner.op);
+  }
+  std::sort(left.begin(), left.end());
+  return {left, computed};
+}
+
+TEST_CASE("turns leave what the gradient asks for where that takes no more memory than the products that it is made of") {
+  auto has = [](const std::vector<Op> &ops, Op op) { return std::count(ops.begin(), ops.end(), op); };
+  SECTION("what is carried anyway") {
+    const auto [left, computed] = turns(recurrent([](Builder &b, NodeId x) { return b.unary(Op::tanh, x); }));
+    CHECK(left == std::vector{Op::input, Op::tanh});
+    CHECK(has(computed, Op::tanh) == 0);
+  }
+  SECTION("two halves of a product") {
+    const auto [left, computed] = turns(recurrent([](Builder &b, NodeId x) {
+      const NodeId sine = b.unary(Op::tanh, b.slice(x, {0}, {2}, {1})), power = b.unary(Op::exp, b.slice(x, {2}, {4}, {1}));
+      return b.concatenate({b.mul(sine, power), b.mul(power, sine)}, 0);
+    }));
+    CHECK(has(left, Op::tanh) + has(left, Op::exp) == 2);
+    CHECK(has(left, Op::dot) == 0);
+    CHECK(has(computed, Op::tanh) + has(computed, Op::exp) == 0);
+  }
+  SECTION("not what takes more") {
+    const auto [left, computed] = turns(recurrent([](Builder &b, NodeId x) {
+      return b.unary(Op::neg, b.mul(b.unary(Op::sin, x), b.mul(b.unary(Op::tanh, x), b.unary(Op::exp, x))));
+    }));
+    CHECK(has(left, Op::add) == 1);
+    CHECK(has(left, Op::tanh) + has(left, Op::exp) == 0);
+    CHECK(has(computed, Op::tanh) == 1);
   }
 }

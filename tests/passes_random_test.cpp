@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <map>
 
 using namespace nnc;
 using namespace nnc::test;
@@ -207,9 +208,11 @@ private:
     std::vector<NodeId> operands;
     for (size_t i = 0; i < inputs.size(); ++i) {
       Type type = body.type(inputs[i]);
-      if (i == 2) type.dims = behind({turns, false}, type.dims);
+      const bool is_gathered = i == 2 && below(2);
+      if (i == 2) type.dims = behind({is_gathered ? 2 : turns, false}, type.dims);
       operands.push_back(fitted(i == 0 ? x : floats[below(static_cast<int64_t>(floats.size()))], type));
       if (i == 2) operands.back() = b.mul(operands.back(), b.convert(b.iota(type.dims, 0), Elem::f64));
+      if (is_gathered) operands.back() = b.gather(operands.back(), indices, 0);
     }
     operands.push_back(indices);
     NodeId scan =
@@ -282,6 +285,43 @@ void check_same(const Function &before, const Function &after, uint64_t seed) {
   REQUIRE(close(run(before, inputs), run(after, inputs)));
 }
 
+/// Products with rows of a table that are gathered in some order, over what the rows hold, over the rows or both; y, and the gradients.
+Function product_with_gathered(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  Function function;
+  function.name = "gathered";
+  Builder b(function);
+  auto argument = [&](Type type) {
+    return b.input({InputKind::argument, static_cast<int>(function.inputs.size()), "x", no_node}, std::move(type));
+  };
+  auto shuffled = [&](NodeId x, int fixed) {
+    std::vector<int64_t> axes = all_axes(b.type(x).rank());
+    std::shuffle(axes.begin(), random() % 2 ? axes.end() : axes.begin() + fixed, random);
+    return random() % 4 ? b.transpose(x, axes) : x;
+  };
+  const Shape index_dims = random() % 2 ? Shape{{4}, {1, true}} : Shape{{3, true}, {2}};
+  const NodeId table = argument({Elem::f64, {{2}, {5}, {8}}}), index = argument({Elem::i32, index_dims});
+  const NodeId rows = shuffled(b.gather(table, index, 0), 2);
+  const Shape dims = b.type(rows).dims;
+  DotAttributes d;
+  Shape other;
+  for (int64_t axis = 0; axis < static_cast<int64_t>(dims.size()); ++axis) {
+    if (random() % 2 == 0) continue;
+    if (random() % 2) other.push_back({3});
+    d.left_contract.push_back(axis), d.right_contract.push_back(static_cast<int64_t>(other.size()));
+    other.push_back(dims[axis]);
+  }
+  if (random() % 2) other.push_back({7});
+  const NodeId x = argument({Elem::f64, other});
+  const bool is_left = random() % 2;
+  if (!is_left) std::swap(d.left_contract, d.right_contract);
+  const NodeId y = b.unary(Op::tanh, shuffled(is_left ? b.dot(rows, x, d) : b.dot(x, rows, d), 0));
+  b.output({OutputKind::result, 0, "y", y});
+  for (NodeId gradient : differentiate(b, y, b.like(y, 1), std::vector{table, x}))
+    b.output({OutputKind::result, static_cast<int>(function.outputs.size()), "g", gradient});
+  return function;
+}
+
 constexpr uint64_t graphs = 400;
 
 } // namespace
@@ -295,6 +335,19 @@ TEST_CASE("each pass alone keeps the values") {
       check_same(function, pass.run(function), seed);
     }
   }
+}
+
+TEST_CASE("products with the rows of a table in place of gathered ones keep the values") {
+  std::map<Op, int> rows; // of the table, that an operation has in front in its result
+  for (uint64_t seed = 0; seed < graphs; ++seed) {
+    CAPTURE(seed);
+    const Function function = product_with_gathered(seed), after = optimize(function, {});
+    check_same(function, after, seed);
+    for (const Node &node : after.nodes)
+      if (!node.type.dims.empty() && node.type.dims[0] == Extent{2}) ++rows[node.op];
+  }
+  CHECK(rows[Op::dot] > 40);
+  CHECK(rows[Op::scatter_add] > 40);
 }
 
 TEST_CASE("the passes in their order and in others keep the values") {

@@ -61,6 +61,12 @@ TEST_CASE("each lap has its order, whatever was asked for before") {
   CHECK(lap(a, 4) != third);
   CHECK(lap(other, 3) != third);
   CHECK(lap(still, 3) == rows);
+  std::vector<int32_t> together(300);
+  a.laps(2, 3, together.data());
+  CHECK(std::equal(third.begin(), third.end(), together.begin() + 100));
+  CHECK(std::equal(together.begin() + 200, together.end(), a.lap(4)));
+  still.laps(0, 3, together.data());
+  CHECK(std::equal(rows.begin(), rows.end(), together.begin() + 200));
   std::sort(third.begin(), third.end());
   CHECK(third == rows);
 }

@@ -52,6 +52,13 @@ void train(nnc_call *call, int thread, int threads) {
   }
 }
 
+int batches_of_one = 0; // that `train_one` has got
+
+void train_one(nnc_call *call, int thread, int threads) {
+  train(call, thread, threads);
+  if (thread == 0) batches_of_one += static_cast<int>(call->batch == 1 ? call->done : 1000);
+}
+
 void evaluate(nnc_call *call, int thread, int) {
   if (thread != 0) return;
   call->costs[0] = 0, call->reports[0] = 0;
@@ -115,7 +122,7 @@ struct Result {
 /// Runs the program with its two streams going to files.
 Result run(const Folder &folder, const Description &about, std::vector<std::string> args) {
   std::string json = to_json(about);
-  const nnc_module module = {json.c_str(), init, train, evaluate, predict, check, nullptr};
+  const nnc_module module = {json.c_str(), init, train, evaluate, predict, check, nullptr, train_one};
   std::fflush(stdout), std::fflush(stderr);
   int out = dup(1), err = dup(2);
   REQUIRE(freopen(folder.at("stdout").c_str(), "w", stdout));
@@ -241,6 +248,40 @@ TEST_CASE("steps that end within an epoch, a batch larger than the data, --set, 
         *read_safetensors(line.folder.at("a.safetensors"))[0].bytes.as<float>());
 }
 
+TEST_CASE("mini-batches of one example have an entry of their own") {
+  Line line;
+  batches_of_one = 0;
+  CHECK(line({"--batch", "1", "--steps", "60"}).code == 0);
+  CHECK(batches_of_one == 60);
+  CHECK(line({"--batch", "37", "--steps", "10"}).code == 0); // of 38 rows: the second has one
+  CHECK(batches_of_one == 60);
+}
+
+TEST_CASE("of epochs that run in one call the last is told, and each step that is asked for") {
+  Line line;
+  line.about.validate_share = 0;
+  const std::string log = line.folder.at("log");
+  auto epochs = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--epochs", "4000", "--batch", "10", "--quiet", "--log", log});
+    CHECK(line(std::move(more)).code == 0);
+    return events(line.folder, "log");
+  };
+  line.about.reads_epoch = true; // one after the other
+  const auto apart = epochs({"--log-every", "7"});
+  line.about.reads_epoch = false;
+  const auto joined = epochs({"--log-every", "7"});
+  auto steps = [](const std::vector<nlohmann::json> &all) {
+    std::vector<nlohmann::json> steps;
+    for (const auto &event : all)
+      if (event["event"] == "step") steps.push_back(event);
+    return steps;
+  };
+  CHECK(steps(apart).size() == 20000 / 7);
+  CHECK(steps(apart) == steps(joined));
+  for (const char *key : {"epoch", "step", "cost", "close"})
+    CHECK(apart[apart.size() - 2][key] == joined[joined.size() - 2][key]);
+}
+
 TEST_CASE("a cost that is not finite stops and keeps what was saved") {
   Line line;
   line.folder.write("line.safetensors", "old");
@@ -358,7 +399,7 @@ TEST_CASE("without data an epoch is one mini-batch") {
     for (int64_t i = 0; i < call->steps; i++) call->costs[i] = call->rows ? NAN : 1, call->reports[i] = 8;
     call->done = call->steps;
   };
-  const nnc_module module = {json.c_str(), init, train_nothing, evaluate, predict, check, nullptr};
+  const nnc_module module = {json.c_str(), init, train_nothing, evaluate, predict, check, nullptr, nullptr};
   CHECK(run_program(module, {"--epochs", "30", "--quiet", "--log", folder.at("log")}) == 0);
   auto log = events(folder, "log");
   CHECK(log.back()["steps"] == 30);

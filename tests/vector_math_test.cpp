@@ -66,7 +66,7 @@ public:
     auto *next_i = b.CreateAdd(i, b.getInt64(lanes));
     b.CreateCondBr(b.CreateICmpULT(next_i, function->getArg(3)), body, done);
     i->addIncoming(b.getInt64(0), entry);
-    i->addIncoming(next_i, body);
+    i->addIncoming(next_i, b.GetInsertBlock());
     b.SetInsertPoint(done);
     b.CreateRetVoid();
     optimize(*module);
@@ -99,9 +99,9 @@ Jit &jit() {
   return instance;
 }
 
-Emit recipe(MathFunction function, bool fma) {
+Emit recipe(MathFunction function, bool fma, bool branches = false) {
   return [=](llvm::IRBuilderBase &b, llvm::Value *x, llvm::Value *y) {
-    return emit_math(b, {.fma = fma}, function, x, function == MathFunction::Pow ? y : nullptr);
+    return emit_math(b, {.fma = fma, .branches = branches}, function, x, function == MathFunction::Pow ? y : nullptr);
   };
 }
 
@@ -280,7 +280,7 @@ template <class T> void check_samples(const Function &f, bool fma, size_t count)
   check(f, worst, bound_of<T>(f));
 }
 
-template <class T> void check_lanes(const Function &f) {
+template <class T> void check_lanes(const Function &f, bool fma) {
   std::vector<T> x = samples<T>(1 << 12, 4), y = samples<T>(1 << 12, 5), expected(x.size()), out(x.size());
   auto [special_x, special_y] = special_pairs<T>();
   x.insert(x.end(), special_x.begin(), special_x.end());
@@ -288,15 +288,15 @@ template <class T> void check_lanes(const Function &f) {
   expected.resize(x.size());
   out.resize(x.size());
   const auto count = static_cast<int64_t>(x.size());
-  jit().compile<T>(1, recipe(f.function, true))(x.data(), y.data(), expected.data(), count);
-  for (unsigned lanes : {2u, 4u, 8u, 16u}) {
-    jit().compile<T>(lanes, recipe(f.function, true))(x.data(), y.data(), out.data(), count);
+  jit().compile<T>(1, recipe(f.function, fma))(x.data(), y.data(), expected.data(), count);
+  for (unsigned lanes : {1u, 2u, 4u, 8u, 16u}) {
+    jit().compile<T>(lanes, recipe(f.function, fma, lanes == 1))(x.data(), y.data(), out.data(), count);
     size_t different = 0;
     for (size_t i = 0; i < x.size(); ++i) {
       const bool both_nan = std::isnan(out[i]) && std::isnan(expected[i]);
       if (!both_nan && std::memcmp(&out[i], &expected[i], sizeof(T)) != 0) ++different;
     }
-    INFO(f.name << " with " << lanes << " lanes");
+    INFO(f.name << " with " << lanes << " lanes, one with branches");
     CHECK(different == 0);
   }
 }
@@ -335,7 +335,9 @@ TEMPLATE_TEST_CASE("functions keep their error bound over random and special num
 
 TEMPLATE_TEST_CASE("a lane of a vector has the bits of the scalar", "[vector_math]", float, double) {
   for (const Function &f : functions) {
-    DYNAMIC_SECTION(f.name) { check_lanes<TestType>(f); }
+    for (bool fma : {true, false}) {
+      DYNAMIC_SECTION(f.name << (fma ? "" : " without fma")) { check_lanes<TestType>(f, fma); }
+    }
   }
 }
 

@@ -234,6 +234,9 @@ LAYERS = {
     # Channels enough to lie innermost in memory, beside what must not: a joined image, one that is flattened.
     "wide": (apart(lambda: {"first": nn.Conv2d(2, 32, 3, stride=2, padding=1), "second": nn.Conv2d(32, 32, 2, padding=1), "norm": nn.BatchNorm2d(32),
                             "third": nn.Conv2d(64, 32, 1), "output": nn.Linear(128, 3)}), joined),
+    # Rows of the table long enough for their gradients to be sums by row, before the products that they are made of.
+    "spelled": (apart(lambda: {"table": nn.Embedding(9, 40), "cells": nn.LSTM(40, 6, batch_first=True), "output": nn.Linear(6, 9)}),
+                chain("table", "cells", "output")),
 }
 of_classes = lambda scores, y: F.cross_entropy(scores.flatten(0, -2), y.flatten())
 of_vectors = lambda a, y: ((a - y) ** 2).sum(-1).mean()
