@@ -111,8 +111,8 @@ bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
 
 /// Outer axes that all read the same long operands, as those over the places of a window in a convolution's weights do, go inside the chunks.
 void plan_passes(ContractionPlan &p, const Kernel &kernel) {
-  constexpr int64_t most_sums = 256 << 10;
   const Contraction &c = *kernel.contraction;
+  const int64_t most_sums = (1 << 20) / ir::bytes(c.elem); // they are on the stack
   if (kernel.axes.empty() || !c.m.is_constant() || !c.n.is_constant()) return;
   const int64_t step = int64_t{p.width} * p.tile.vectors;
   const int64_t rows = (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows, tiles = (c.n.c[0] + step - 1) / step;
