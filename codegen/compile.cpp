@@ -139,8 +139,6 @@ std::string Pieces::object(const Piece &piece, MachineCode &code) {
   return made;
 }
 
-static constexpr int64_t stack_of_llvm = 7 << 20;
-
 /// Each thread takes the piece that is likely to take longest of those that are left.
 std::vector<std::string> Pieces::objects() {
   std::vector<size_t> order(pieces_.size());
@@ -166,7 +164,7 @@ std::vector<std::string> Pieces::objects() {
   };
   {
     std::vector<runtime::Thread> others;
-    for (size_t i = 1; i < threads; ++i) others.emplace_back(stack_of_llvm, guarded);
+    for (size_t i = 1; i < threads; ++i) others.emplace_back(stack_of_compile, guarded);
     guarded();
   }
   if (wrong) std::rethrow_exception(wrong);

@@ -13,6 +13,9 @@ struct nnc_module;
 
 namespace nnc::codegen {
 
+/// Bytes of stack for a thread that compiles: what elaboration takes within its limits (frontend/limits.h), and LLVM.
+constexpr int64_t stack_of_compile = 7 << 20;
+
 struct Target {
   std::string cpu = "native";       // native, x86-64-v2, x86-64-v3, x86-64-v4
   double least_shared_work = 20000; // nanoseconds of work from which the threads share a kernel

@@ -10,14 +10,18 @@ namespace nnc::codegen {
 
 namespace {
 
-constexpr int64_t panel_bytes = 256 << 10; // a panel stays in the second-level cache
-constexpr int most_row_tiles = 16;         // tiles of m in a block of rows that are not copied, and
-constexpr int few_tiles = 8;               // of n, or more,
-constexpr int64_t block_bytes = 512 << 10; // as far as b of these, for all of k, stays in the second-level cache
+constexpr int64_t panel_bytes = 256 << 10;       // a panel stays in the second-level cache, and
+constexpr int64_t columns_bytes = 512 << 10;     // so does b, for all of k, of a block's tiles of n,
+constexpr int fewest_tiles = 8, most_tiles = 64; // of which there are so many
+constexpr int most_row_tiles = 16;               // tiles of m in a block of rows that are not copied
+constexpr int64_t longest_k = 768;               // summed points from which on they go in chunks
+constexpr int64_t line = 64;                     // bytes that come into a cache together
 
 /// Bytes of the first-level cache for a block's rows of a and a panel, and of the second-level cache for its sums and copied rows.
 int64_t first_level(const Processor &target) { return target.registers >= 32 ? 42 << 10 : 28 << 10; }
 int64_t second_level(const Processor &target) { return target.registers >= 32 ? 1 << 20 : 192 << 10; }
+
+int64_t rounded_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 
 /// Tiles whose accumulators, vectors of b and one of a fit the registers.
 std::span<const Tile> tiles(const Processor &target) {
@@ -55,40 +59,32 @@ int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
   return panel_bytes / (int64_t{p.width} * p.tile.vectors * ir::bytes(c.elem));
 }
 
-/// Rows of b that are far apart fall into few sets of the first-level cache.
-bool is_far_apart(const Size &stride, int bytes, int64_t far = 1024) {
-  return !stride.is_constant() || stride.c[0] * bytes >= far;
+/// Whether elements are `bytes` or more apart.
+bool is_apart(const Size &stride, ir::Elem elem, int64_t bytes) {
+  return !stride.is_constant() || stride.c[0] * ir::bytes(elem) >= bytes;
 }
 
 /// Whether a's elements for one k are neighbours along m and those for the next far away.
 bool is_strided(const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t m = kernel.axes.size();
-  return c.a.indirect.empty() && stride_of(c.a, m) == Size(1) &&
-         is_far_apart(stride_of(c.a, m + 1 + c.k.size()), ir::bytes(c.elem), 2 * 64);
+  return c.a.indirect.empty() && stride_of(c.a, m) == Size(1) && is_apart(stride_of(c.a, m + 1 + c.k.size()), c.elem, 2 * line);
 }
 
-/// Where k has more than `longest` points, it goes in chunks of about `length`.
-struct Chunking {
-  int64_t longest, length;
-};
-
-/// Copied rows come in short chunks, for which b may stay where it is.
-Chunking chunking(const Kernel &kernel) {
-  const bool is_single = kernel.axes.empty();
-  if (is_strided(kernel)) return is_single ? Chunking{768, 64} : Chunking{768, 128};
-  return {768, 256};
+/// Points of a chunk of a long k, or so: few where rows are copied, so that b may stay where it is.
+int64_t chunk_length(const Kernel &kernel) {
+  if (!is_strided(kernel)) return 256;
+  return kernel.axes.empty() ? 64 : 128;
 }
 
 /// The chunks of k: short enough for a panel of a chunk to stay in the first-level cache, where k is long; else as long as a panel may be.
 void plan_chunks(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
-  const Chunking rule = chunking(kernel);
   auto behind = [&](size_t axis) { return points_of(std::span(c.k).subspan(axis + 1)); };
   double usual = 1;
   for (const Size &extent : c.k) usual *= static_cast<double>(usual_extent(extent));
-  const bool is_long = usual > static_cast<double>(rule.longest);
-  const int64_t most = is_long ? rule.length : panel_points(p, c);
+  const bool is_long = usual > static_cast<double>(longest_k);
+  const int64_t most = is_long ? chunk_length(kernel) : panel_points(p, c);
   size_t axis = 0;
   while (axis + 1 < c.k.size() && is_long && !(behind(axis).is_constant() && behind(axis).c[0] <= most)) ++axis;
   const Size inner = behind(axis);
@@ -105,7 +101,8 @@ bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const size_t outer = kernel.axes.size();
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
   if (contiguous && p.splits_k && is_strided(kernel)) return false; // chunks are short
-  if (contiguous && !(is_reused && is_far_apart(stride_of(c.b, outer + 2), ir::bytes(c.elem)))) return false;
+  constexpr int64_t few_sets = 16 * line; // rows of b so far apart fall into few sets of the first-level cache
+  if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 2), c.elem, few_sets))) return false;
   return p.chunk_points > 0 && p.chunk_points <= panel_points(p, c);
 }
 
@@ -115,7 +112,7 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   const int64_t most_sums = (1 << 20) / ir::bytes(c.elem); // they are on the stack
   if (kernel.axes.empty() || !c.m.is_constant() || !c.n.is_constant()) return;
   const int64_t step = int64_t{p.width} * p.tile.vectors;
-  const int64_t rows = (c.m.c[0] + p.tile.rows - 1) / p.tile.rows * p.tile.rows, tiles = (c.n.c[0] + step - 1) / step;
+  const int64_t rows = rounded_up(c.m.c[0], p.tile.rows), tiles = (c.n.c[0] + step - 1) / step;
   int64_t points = 1;
   for (const Size &extent : kernel.axes) {
     if (!extent.is_constant() || extent.c[0] > most_sums) return;
@@ -145,35 +142,38 @@ Ahead ahead_of(const ContractionPlan &p, const Kernel &kernel) {
   return usual_extent(c.m) * c.k[0].c[0] * ir::bytes(c.elem) > little ? Ahead::rows : Ahead::nothing;
 }
 
-int64_t rounded_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
+/// Whether k is whole in one chunk, though its extent is known only when running.
+bool is_one_chunk(const ContractionPlan &p, const Contraction &c) {
+  return p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk;
+}
 
-/// Tiles of n whose b stays in the second-level cache, and rows of m which stay, with a panel, in the first-level cache; copied ones, and
-/// their sums, in the second.
-void plan_block(ContractionPlan &p, const Kernel &kernel, const Processor &target) {
-  const Contraction &c = *kernel.contraction;
-  const int64_t bytes = ir::bytes(c.elem), step = int64_t{p.width} * p.tile.vectors;
-  const int64_t all_tiles = (usual_extent(c.n) + step - 1) / step;
-  // A panel that is filled for the whole of k serves all rows; sums that one chunk makes do not have to leave the first-level cache.
-  const bool one_chunk = p.splits_k && p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk;
-  const bool is_block = !one_chunk && (p.panel != Panel::own || p.splits_k);
-  if (p.keeps_all) return;
+/// The tiles of n in a block: those whose b stays in the second-level cache; all, or many, where rows are copied for them. A panel that is filled for the whole of
+/// k serves all rows, and sums that one chunk makes do not have to leave the first-level cache: one.
+int64_t tiles_of_block(const ContractionPlan &p, const Contraction &c) {
+  const int64_t step = int64_t{p.width} * p.tile.vectors, all = (usual_extent(c.n) + step - 1) / step;
+  if (p.splits_k ? is_one_chunk(p, c) : p.panel == Panel::own) return 1;
+  if (p.a_pitch) return std::min<int64_t>(all, 2 * fewest_tiles);
   int64_t points = 1;
   for (const Size &extent : c.k) points *= usual_extent(extent);
-  if (is_block) p.block_tiles = std::clamp<int64_t>(block_bytes / (points * step * bytes), few_tiles, 64);
-  p.block_tiles = std::min(p.block_tiles, all_tiles);
-  const int64_t rows_of_m = rounded_up(usual_extent(c.m), p.tile.rows);
-  int64_t rows = int64_t{most_row_tiles} * p.tile.rows;
+  return std::min(all, std::clamp<int64_t>(columns_bytes / (points * step * ir::bytes(c.elem)), fewest_tiles, most_tiles));
+}
+
+/// The rows of m in a block: those which share the first-level cache with a panel; copied ones, with their sums, the second.
+int64_t rows_of_block(const ContractionPlan &p, const Contraction &c, const Processor &target) {
+  const int64_t bytes = ir::bytes(c.elem), step = int64_t{p.width} * p.tile.vectors;
+  const int64_t all = rounded_up(usual_extent(c.m), p.tile.rows);
   if (p.a_pitch) {
     const int64_t copied = p.chunk_points * p.a_pitch / p.tile.rows;
-    rows = second_level(target) / ((p.block_tiles * step + copied) * bytes);
-    const int64_t blocks = (rows_of_m + rows - 1) / std::max<int64_t>(rows, 1);
-    rows = rounded_up((rows_of_m + blocks - 1) / blocks, p.tile.rows);
-  } else if (p.chunk_points > 0 && p.panel != Panel::own) {
-    const int64_t free = first_level(target) - p.chunk_points * step * bytes;
-    rows = std::clamp(free / (p.chunk_points * bytes) / p.tile.rows, int64_t{2}, int64_t{most_row_tiles}) * p.tile.rows;
+    const int64_t most = std::max<int64_t>(second_level(target) / ((p.block_tiles * step + copied) * bytes), p.tile.rows);
+    const int64_t blocks = (all + most - 1) / most;
+    return rounded_up((all + blocks - 1) / blocks, p.tile.rows);
   }
-  p.block_rows = rows;
-  if (c.m.is_constant()) p.block_rows = std::min(p.block_rows, rows_of_m);
+  int64_t tiles = most_row_tiles;
+  if (p.chunk_points > 0 && p.panel != Panel::own) {
+    const int64_t free = first_level(target) - p.chunk_points * step * bytes;
+    tiles = std::clamp(free / (p.chunk_points * bytes) / p.tile.rows, int64_t{2}, int64_t{most_row_tiles});
+  }
+  return c.m.is_constant() ? std::min(tiles * p.tile.rows, all) : tiles * p.tile.rows;
 }
 
 /// The share of the time that some threads work when they part `granules` among them, summed over numbers of threads.
@@ -253,7 +253,9 @@ bool can_pack(const Kernel &kernel) {
   return std::all_of(c.k.begin(), c.k.end(), [](const Size &extent) { return extent.is_constant() && !extent.is_zero(); });
 }
 
-int64_t usual_extent(const Size &size) { return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(64), 1); }
+int64_t usual_extent(const Size &size) {
+  return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(ir::usual_examples), 1);
+}
 
 double tile_cycles(const Kernel &kernel, const Processor &target) {
   return best_tile(kernel, lanes_of(*kernel.contraction, target), target).second;
@@ -276,11 +278,14 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
   if (c.panel && c.panel != int64_t{p.width} * p.tile.vectors) throw ir::InternalError(kernel.name + ": packed for other tiles");
   plan_chunks(p, kernel);
   p.panel = c.panel ? Panel::given : wants_panel(p, kernel) ? Panel::own : Panel::none;
-  if (p.splits_k && !(p.chunk_axis == 0 && usual_extent(c.k[0]) <= p.k_chunk)) {
+  if (p.splits_k && !is_one_chunk(p, c)) {
     plan_passes(p, kernel);
     plan_copies(p, kernel);
   }
-  plan_block(p, kernel, target);
+  if (!p.keeps_all) {
+    p.block_tiles = tiles_of_block(p, c);
+    p.block_rows = rows_of_block(p, c, target);
+  }
   p.ahead = ahead_of(p, kernel);
   constexpr double short_epilogue = 12;
   p.ends_in_registers = code_cost(kernel, kernel.stages[0]) <= short_epilogue;

@@ -1,8 +1,8 @@
 // The loops of a contraction:
 //
 //   for the outer axes
-//     for blocks of n                        some tiles
-//       for blocks of m                      some tiles: a's rows stay in the second-level cache for all tiles of n, and so does b's block
+//     for blocks of n                        some tiles, b's columns of which stay in the second-level cache
+//       for blocks of m                      some tiles, a's rows of which stay in the first-level cache for all tiles of n; copied ones in the second
 //         for chunks of k                    one, or some, with partial sums kept for the block
 //           for tiles of n
 //             for tiles of m                 the tile's sums over the chunk; with the last one their epilogue, row by row
@@ -19,14 +19,14 @@ namespace nnc::codegen {
 
 ContractionLowering::ContractionLowering(KernelFunction &f)
     : f_(f), c_(*f.kernel.contraction), outer_(f.kernel.axes.size()), plan_(plan_contraction(f.kernel, f.target)),
-      scalar_(register_type(f.context(), c_.elem)), vector_(vector_of(scalar_, plan_.width)), values_(f.kernel.values.size()) {
+      scratch_(contraction_scratch(f.kernel, plan_)), scalar_(register_type(f.context(), c_.elem)),
+      vector_(vector_of(scalar_, plan_.width)), values_(f.kernel.values.size()) {
   epilogue_.axes = f.kernel.stages[0].axes;
   for (ValueId id : f.kernel.stages[0].code)
     if (!moves_along_k(id)) epilogue_.code.push_back(id);
-  const ContractionScratch scratch = contraction_scratch(f.kernel, plan_);
-  if (scratch.sums) sums_ = f.local(scalar_, scratch.sums, 64);
-  if (scratch.rows) rows_of_a_ = f.local(scalar_, scratch.rows, 64);
-  if (scratch.panel) panel_ = f.local(scalar_, scratch.panel, 64);
+  if (scratch_.sums) sums_ = f.local(scalar_, scratch_.sums, 64);
+  if (scratch_.rows) rows_of_a_ = f.local(scalar_, scratch_.rows, 64);
+  if (scratch_.panel) panel_ = f.local(scalar_, scratch_.panel, 64);
 }
 
 Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {

@@ -80,7 +80,6 @@ private:
   /// Copies rows of a for a chunk (ContractionPlan::a_pitch).
   void copy_rows(Value *m, Value *end, const Chunk &);
   Value *copy_of_tile(Value *number);
-  int64_t copied_elements() const;
 
   /// Evaluates what an operand's address needs beside the axes, at the axes given.
   void emit_indices(const Access &, const Block &);
@@ -92,6 +91,7 @@ private:
   const Contraction &c_;
   const size_t outer_;
   const ContractionPlan plan_;
+  const ContractionScratch scratch_;
   llvm::Type *scalar_, *vector_;
   Stage epilogue_;
   std::vector<Value *> axes_; // outer

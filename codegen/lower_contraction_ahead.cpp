@@ -71,22 +71,20 @@ void ContractionLowering::fetch_ahead() {
 
 /// What the epilogue of these rows will load, each its own, as an optimizer's states or a residual; else what it will store.
 void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows &rows) {
-  bool has_fetched = false;
-  for (Code code : {Code::load, Code::store}) {
-    if (has_fetched) return;
-    for (ValueId id : epilogue_.code) {
-      const Access &access = f_.kernel.values[id].access;
-      if (f_.kernel.values[id].code != code || !access.indirect.empty()) continue;
-      if (code == Code::store && f_.form.buffers[access.buffer].streamed) continue;
-      if (stride_of(access, outer_).is_zero() || !(stride_of(access, outer_ + 1) == Size(1))) continue;
-      for (int row = 0; row < rows.count; ++row) {
-        std::vector<Value *> axes = axes_;
-        axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
-        fetch_lines(access, axes, f_.integer(int64_t{plan_.width} * columns.vectors));
-      }
-      has_fetched = true;
-    }
+  std::vector<const Access *> loads, stores;
+  for (ValueId id : epilogue_.code) {
+    const Instruction &i = f_.kernel.values[id];
+    const bool is_own = i.access.indirect.empty() && !stride_of(i.access, outer_).is_zero();
+    if (!is_own || !(stride_of(i.access, outer_ + 1) == Size(1))) continue;
+    if (i.code == Code::load) loads.push_back(&i.access);
+    if (i.code == Code::store && !f_.form.buffers[i.access.buffer].streamed) stores.push_back(&i.access);
   }
+  for (const Access *access : loads.empty() ? stores : loads)
+    for (int row = 0; row < rows.count; ++row) {
+      std::vector<Value *> axes = axes_;
+      axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
+      fetch_lines(*access, axes, f_.integer(int64_t{plan_.width} * columns.vectors));
+    }
 }
 
 /// `elements` neighbours, from the access at `axes` on.

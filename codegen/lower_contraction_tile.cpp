@@ -119,13 +119,10 @@ std::vector<Value *> ContractionLowering::columns_of_b(const Columns &columns, c
   return parts;
 }
 
-/// Tiles whose rows are copied at once.
-/// Copies of the rows of tile number `number` of the block. Those of the next tile are in other sets of the first-level cache.
+/// Copies of the rows of tile number `number` of the block.
 Value *ContractionLowering::copy_of_tile(Value *number) {
-  return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(copied_elements())));
+  return f_.b.CreateInBoundsGEP(scalar_, rows_of_a_, f_.b.CreateMul(number, f_.integer(scratch_.tile_rows)));
 }
-
-int64_t ContractionLowering::copied_elements() const { return contraction_scratch(f_.kernel, plan_).tile_rows; }
 
 /// In the order in which a lies.
 void ContractionLowering::copy_rows(Value *m, Value *end, const Chunk &chunk) {

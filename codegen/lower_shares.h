@@ -51,6 +51,9 @@ private:
   llvm::Value *list_ = nullptr;
 
   static constexpr int64_t never = INT64_MAX;
+
+public:
+  static constexpr int64_t bytes_of_kernel = 8 * (enters + 1); // in the list
 };
 
 } // namespace nnc::codegen

@@ -57,7 +57,7 @@ void check_sizes(const Entry &entry) {
 /// Marks the tensors that are out of the second-level cache before they are read again, a mini-batch being taken for an ordinary one: writing these
 /// past the caches spares reading their lines first, which costs more than that their first reader has it further. What is added to is read anyway.
 void stream_large(Entry &entry) {
-  constexpr int64_t large = 8 << 20, examples = 64;
+  constexpr int64_t large = 8 << 20;
   std::set<BufferId> added_to;
   for (const Kernel &kernel : entry.kernels)
     for (const Instruction &value : kernel.values)
@@ -65,7 +65,7 @@ void stream_large(Entry &entry) {
   for (size_t id = 0; id < entry.buffers.size(); ++id) {
     Buffer &buffer = entry.buffers[id];
     const bool is_whole = buffer.space == Space::arena && buffer.whole < 0 && !added_to.contains(static_cast<BufferId>(id));
-    buffer.streamed = is_whole && buffer.elements.at(examples) * ir::bytes(buffer.elem) >= large;
+    buffer.streamed = is_whole && buffer.elements.at(ir::usual_examples) * ir::bytes(buffer.elem) >= large;
   }
 }
 

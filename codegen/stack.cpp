@@ -1,6 +1,7 @@
 #include "codegen/stack.h"
 
 #include "codegen/contraction_plan.h"
+#include "codegen/lower_shares.h"
 #include "codegen/schedule.h"
 
 #include <algorithm>
@@ -19,11 +20,11 @@ int64_t stack_bytes(const Kernel &kernel, const Processor &target) {
 }
 
 int64_t stack_bytes(const Entry &entry, const Processor &target) {
-  constexpr int64_t share = 48, place = 8; // of a kernel, and of a buffer that it uses: lower_shares.cpp, lower_places.cpp
+  constexpr int64_t place = 8; // of a buffer that a kernel uses, and of what moves it on from turn to turn
   int64_t list = 0, most = 0;
   for (const Kernel &kernel : entry.kernels) {
     const Traffic traffic = traffic_of(kernel, entry.buffers);
-    list += share + place * static_cast<int64_t>(2 * (traffic.reads.size() + traffic.writes.size()));
+    list += Shares::bytes_of_kernel + place * static_cast<int64_t>(2 * (traffic.reads.size() + traffic.writes.size()));
     most = std::max(most, stack_bytes(kernel, target));
   }
   return list + most;

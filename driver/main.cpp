@@ -1,5 +1,6 @@
 // nnc: the command. Reads the command line and calls one of driver/commands.h.
 
+#include "codegen/compile.h"
 #include "driver/commands.h"
 
 #include "ir/builder.h"
@@ -139,13 +140,10 @@ int command_line(int argc, char **argv) {
 
 } // namespace
 
-/// What elaboration takes within its limits (frontend/limits.h), and LLVM.
-static constexpr int64_t stack_of_compile = 7 << 20;
-
 int main(int argc, char **argv) {
   try {
     int code = 0;
-    nnc::runtime::with_stack(stack_of_compile, [&] { code = command_line(argc, argv); });
+    nnc::runtime::with_stack(nnc::codegen::stack_of_compile, [&] { code = command_line(argc, argv); });
     return code;
   } catch (const CommandError &error) {
     fmt::print(stderr, "nnc: error: {}\n", error.what());

@@ -54,12 +54,7 @@ Type scan_shape(std::span<const Type *const> types, const Attributes &attributes
 }
 
 /// How many bytes a turn's value takes in a mini-batch of the usual size.
-double usual_bytes(const Type &type) {
-  constexpr int64_t usual_examples = 64;
-  double size = bytes(type.elem);
-  for (const Extent &extent : type.dims) size *= static_cast<double>(extent.at(usual_examples));
-  return size;
-}
+double usual_bytes(const Type &type) { return bytes(type.elem) * usual_elements(type.dims); }
 
 /// What the turns going backwards do: with ḡ the gradients of the carried values behind a turn and of what it collected, the body's own adjoint gives
 /// those before it, and each turn's share for its rows and for what is the same in every turn, which are collected (the latter summed

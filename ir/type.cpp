@@ -33,6 +33,12 @@ std::string to_string(const Type &type) {
   return text + ")";
 }
 
+double usual_elements(const Shape &dims) {
+  double count = 1;
+  for (const Extent &extent : dims) count *= static_cast<double>(extent.at(usual_examples));
+  return count;
+}
+
 bool product(const Shape &dims, Count &result) {
   result = {};
   for (const Extent &extent : dims) {

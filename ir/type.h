@@ -26,6 +26,11 @@ struct Extent {
 
 using Shape = std::vector<Extent>;
 
+/// Where what a mini-batch costs is weighed before its size is known, it is taken to be of so many examples.
+constexpr int64_t usual_examples = 64;
+/// How many elements a tensor has in such a mini-batch: as f64, since products of extents may be beyond any integer.
+double usual_elements(const Shape &);
+
 /// A tensor's type; or that of several results together (`parts`, then elem and dims mean nothing), which `part` takes apart.
 struct Type {
   Elem elem = Elem::f32;

@@ -171,7 +171,7 @@ private:
   /// Of the axes, a mini-batch taken for that of an ordinary size.
   double points(const Axes &axes) const {
     double count = 1;
-    for (int64_t axis : axes) count *= dims[axis].batch ? 64.0 : static_cast<double>(dims[axis].count);
+    for (int64_t axis : axes) count *= static_cast<double>(dims[axis].at(usual_examples));
     return count;
   }
 

@@ -21,9 +21,6 @@ ir::NodeId scattered_dot(ir::Builder &, ir::NodeId);
 /// A scan over gathered rows that gathers them turn by turn. A rule.
 ir::NodeId scan_of_gathered(ir::Builder &, ir::NodeId);
 
-/// How many elements the shape has in a mini-batch of the usual 64 examples.
-double points(const ir::Shape &);
-
 /// Whether |x| ≤ 1 is known of each element.
 bool at_most_one(const ir::Function &, ir::NodeId x);
 

@@ -122,13 +122,6 @@ constexpr Rule rules[] = {
 
 } // namespace
 
-double points(const Shape &shape) {
-  constexpr int64_t usual_examples = 64;
-  double count = 1;
-  for (const Extent &extent : shape) count *= static_cast<double>(extent.at(usual_examples));
-  return count;
-}
-
 Function dots(Function function) { return rewrite(std::move(function), rules); }
 
 } // namespace nnc::passes

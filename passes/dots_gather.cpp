@@ -50,7 +50,7 @@ std::optional<Gathered> gathered(Builder &b, NodeId id) {
 }
 
 bool many(const Builder &b, NodeId index, const Extent &rows) {
-  return points(b.type(index).dims) >= times_gathered * points({rows});
+  return usual_elements(b.type(index).dims) >= times_gathered * usual_elements({rows});
 }
 
 Axes behind(const Axes &axes, int64_t shift) {
@@ -108,7 +108,7 @@ NodeId product_with_rows(Builder &b, const Side &side, const Gathered &rows, boo
     if (side.contract[k] >= rows.axes) return no_node;
     axes[side.contract[k]] = side.other_contract[k];
   }
-  const bool wide = points({dims.begin() + 1, dims.end()}) >= fewest_columns;
+  const bool wide = usual_elements({dims.begin() + 1, dims.end()}) >= fewest_columns;
   if (!wide || std::count(axes.begin(), axes.end(), -1) > 0 || !many(b, rows.index, count)) return no_node;
   const NodeId sums = sum_by_row(b, rows.index, side.other, axes, count);
   const DotAttributes over_rows{{}, {}, {0}, {0}};
@@ -152,7 +152,7 @@ NodeId scattered_dot(Builder &b, NodeId id) {
   }
   const Shape dims = b.type(updates).dims;
   const bool in_order = lefts == indices && std::is_sorted(order.begin() + indices, order.end());
-  if (!in_order || points({dims.begin() + indices, dims.end()}) < fewest_columns) return no_node;
+  if (!in_order || usual_elements({dims.begin() + indices, dims.end()}) < fewest_columns) return no_node;
   const NodeId sums = sum_by_row(b, index, left, axes, rows);
   // In the sums the row is in front, and behind it the contracted axes as the left operand has them.
   Axes contract;

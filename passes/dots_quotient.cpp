@@ -75,7 +75,7 @@ NodeId dot_of_quotient(Builder &b, NodeId id) {
       return divided(b, with(numerator, other), divisor, axes);
     }
     const bool fits = std::none_of(own.begin(), own.end(), [&](int64_t axis) { return holds(s.free, axis); });
-    if (!fits || points(b.type(other).dims) >= points(b.type(quotient).dims)) continue;
+    if (!fits || usual_elements(b.type(other).dims) >= usual_elements(b.type(quotient).dims)) continue;
     for (int64_t axis : own) axes.push_back(s.in_other(axis));
     return with(numerator, divided(b, other, divisor, axes));
   }

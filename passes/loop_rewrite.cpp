@@ -16,19 +16,8 @@ using namespace ir;
 
 namespace {
 
-/// Elements of a mini-batch's value are counted for a mini-batch of this many examples.
-constexpr int64_t usual_examples = 64;
 /// What is moved out of a loop may make at most this many elements that the loop would not have kept.
-constexpr int64_t most_moved_elements = int64_t{1} << 26;
-
-int64_t usual_elements(const Type &type) {
-  Count count;
-  if (!product(type.dims, count)) return most_moved_elements;
-  int64_t elements = count.count;
-  for (int power = 0; power < count.power; ++power)
-    if (__builtin_mul_overflow(elements, usual_examples, &elements)) return most_moved_elements;
-  return elements;
-}
+constexpr double most_moved_elements = 1 << 26;
 
 /// Work that gains from being done for all turns at once.
 bool is_heavy(const Node &node) {
@@ -234,13 +223,13 @@ private:
         for (NodeId operand : loop.body[id].operands) inner_use[operand] = true;
     }
     std::vector<NodeId> moved;
-    int64_t elements = 0;
+    double elements = 0;
     for (NodeId id = 0; id < loop.body.nodes.size(); ++id)
       if (needed[id] && !late[id] && inner_use[id] && is_moved(id)) {
         moved.push_back(id);
-        elements += usual_elements(loop.body.type(id));
+        elements += usual_elements(loop.body.type(id).dims);
       }
-    if (moved.empty() || elements > most_moved_elements / loop.turns) return;
+    if (moved.empty() || elements * static_cast<double>(loop.turns) > most_moved_elements) return;
     const auto made = for_all_turns(moved, loop.rows, loop.same);
     for (size_t i = 0; i < moved.size(); ++i) {
       make_input(moved[i]);
@@ -298,12 +287,12 @@ private:
       else
         for (NodeId operand : loop.body[id].operands) seen[operand] = true;
     }
-    int64_t elements = 0;
-    for (NodeId node : boundary) elements += usual_elements(loop.body.type(node));
+    double elements = 0;
+    for (NodeId node : boundary) elements += usual_elements(loop.body.type(node).dims);
     for (NodeId node : tail)
       elements +=
-          loop.body[node].op == Op::dot || loop.body[node].op == Op::scatter_add ? 0 : usual_elements(loop.body.type(node));
-    if (elements > most_moved_elements / loop.turns) return;
+          loop.body[node].op == Op::dot || loop.body[node].op == Op::scatter_add ? 0 : usual_elements(loop.body.type(node).dims);
+    if (elements * static_cast<double>(loop.turns) > most_moved_elements) return;
     deferred = {numbers, tail, boundary};
     in_loop = stay;
   }

@@ -20,7 +20,8 @@ static constexpr Pass order[] = {
     // contract leaves transposes and broadcasts, simplify brings transposes next to dots, dots takes them in.
     {"simplify-contracted", "identities that contractions left", simplify},
     {"dots", "transposes around contractions become their attributes", dots},
-    {"sums", "sums made of other sums, and in the order of memory; behind contract, which leaves those that no product takes", sums},
+    {"sums", "sums made of other sums, and in the order of memory; behind contract, which leaves those that no product takes",
+     sums},
     {"fold-contracted", "constants that contractions left", fold},
     {"cse-contracted", "equal operations that contractions left", cse},
     {"dce", "what no output needs goes", dce},
