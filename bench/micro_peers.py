@@ -16,14 +16,14 @@ SECONDS = 0.2
 
 
 def seconds_of(call):
-    """The least mean of three stretches."""
+    """The least mean of five stretches."""
     call()
     begin, count = time.perf_counter(), 0
     while time.perf_counter() - begin < SECONDS / 10:
         call()
         count += 1
     stretches = []
-    for _ in range(3):
+    for _ in range(5):
         begin = time.perf_counter()
         for _ in range(2 * count):
             call()

@@ -57,9 +57,9 @@ fn cost(x: real[b, h, w, i], weight: real[3, 3, i, j], dy: real[b, h, w, j]) {
 )";
 
 const char *const attention = R"(fn attend(q: real[t, g, d], k: real[t, g, d], v: real[t, g, d]) {
-  score[g, i, j] = where(j <= i, sum[d] q[i, g, d] * k[j, g, d] / sqrt(d), -inf)
+  score[g, i, j] = where(j <= i, sum[c] q[i, g, c] * k[j, g, c] / sqrt(d), -inf)
   weight = softmax(score)
-  mixed[i, g, d] = sum[j] weight[g, i, j] * v[j, g, d]
+  mixed[i, g, c] = sum[j] weight[g, i, j] * v[j, g, c]
   mixed
 }
 )";

@@ -48,14 +48,18 @@ int64_t count(const ir::Type &type) {
 
 } // namespace
 
-Compiled::Compiled(const Case &what, const codegen::Target &target, int threads) : team_(threads) {
+Compiled::Compiled(const Case &what, const codegen::Target &target, int threads,
+                   const std::function<void(const std::string &)> &printed)
+    : team_(threads) {
   ir::Function function = elaborate(what);
   function.name = "function";
   const codegen::Layout layout = lay_out(function);
   codegen::Entry entry = codegen::make_entry(function, layout, {.target = target});
+  if (printed) printed(codegen::print(entry));
   state_ = runtime::Memory(layout.state_bytes + 64, "arguments");
   arena_ = runtime::Memory(entry.arena_bytes.at(1) + 64, "intermediate values");
   loaded_ = std::make_unique<codegen::Loaded>(codegen::Unit{{std::move(entry)}, ""}, target);
+  entry_ = reinterpret_cast<nnc_entry>(loaded_->entry("function"));
 
   std::minstd_rand random;
   std::uniform_real_distribution<float> uniform(0.0f, 1.0f);
@@ -76,11 +80,10 @@ Compiled::Compiled(const Case &what, const codegen::Target &target, int threads)
 }
 
 void Compiled::run() {
-  const auto entry = reinterpret_cast<nnc_entry>(loaded_->entry("function"));
   if (call_.alone)
-    entry(&call_, 0, 1); // as the runtime does: the entry has said that it has no work for more threads
+    entry_(&call_, 0, 1); // as the runtime does: the entry has said that it has no work for more threads
   else
-    team_.run(entry, call_);
+    team_.run(entry_, call_);
 }
 
 } // namespace nnc::bench

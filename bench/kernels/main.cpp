@@ -1,6 +1,6 @@
-// nnc_bench [--threads=N] [--cpu=CPU] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry and a training
-// step with next to nothing in them, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before, of the FMA
-// peak that vectors of that CPU have.
+// nnc_bench [--threads=N] [--cpu=CPU] [Google Benchmark's options]: kernels that nnc makes of functions in the language (cases.cpp), a call of an entry and a
+// training step with next to nothing in them, and a barrier. Figures beside the time: GFLOP/s or GB/s, and their share of what peaks.cpp measures just before, of
+// the FMA peak that vectors of that CPU have. nnc_bench --kernels=NAME prints the kernels of one.
 
 #include "codegen/target.h"
 #include "kernels/cases.h"
@@ -12,6 +12,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <string>
 
 namespace nnc::bench {
@@ -89,8 +90,14 @@ int main(int count, char **arguments) {
   const int threads = std::max(1, std::atoi(option("--threads=", "1", count, arguments).c_str()));
   nnc::codegen::Target target;
   target.cpu = option("--cpu=", "native", count, arguments);
+  const std::string printed = option("--kernels=", "", count, arguments);
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
+  for (const Case &what : cases())
+    if (what.name == printed) {
+      Compiled(what, target, threads, [](const std::string &kernels) { std::cout << kernels; });
+      return 0;
+    }
   for (const Case &what : cases())
     benchmark::RegisterBenchmark(what.name.c_str(), [=](benchmark::State &state) {
       measure(state, what, target, threads);

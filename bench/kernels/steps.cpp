@@ -41,6 +41,7 @@ Steps::Steps(const std::string &text, int64_t steps, int threads) : team_(thread
   state_ = runtime::Memory(layout.state_bytes + 64, "parameters");
   arena_ = runtime::Memory(entry.arena_bytes.at(1) + 64, "intermediate values");
   loaded_ = std::make_unique<codegen::Loaded>(codegen::Unit{{std::move(entry)}, ""}, codegen::Target{});
+  entry_ = reinterpret_cast<nnc_entry>(loaded_->entry("train"));
   for (const frontend::SettingInfo &setting : program.settings) settings_.push_back(setting.value);
   costs_.resize(static_cast<size_t>(steps) * program.cost_names.size());
   call_.state = state_.data();
@@ -53,11 +54,10 @@ Steps::Steps(const std::string &text, int64_t steps, int threads) : team_(thread
 }
 
 void Steps::run() {
-  const auto entry = reinterpret_cast<nnc_entry>(loaded_->entry("train"));
   if (call_.alone)
-    entry(&call_, 0, 1); // as the runtime does: the entry has said that it has no work for more threads
+    entry_(&call_, 0, 1); // as the runtime does: the entry has said that it has no work for more threads
   else
-    team_.run(entry, call_);
+    team_.run(entry_, call_);
 }
 
 } // namespace nnc::bench

@@ -21,6 +21,7 @@ public:
 
 private:
   std::unique_ptr<codegen::Loaded> loaded_;
+  nnc_entry entry_;
   runtime::Memory state_, arena_;
   std::vector<double> settings_, costs_;
   int32_t stop_ = 0;
