@@ -14,7 +14,8 @@ constexpr int64_t panel_bytes = 256 << 10;       // a panel stays in the second-
 constexpr int64_t columns_bytes = 512 << 10;     // so does b, for all of k, of a block's tiles of n,
 constexpr int fewest_tiles = 8, most_tiles = 64; // of which there are so many
 constexpr int most_row_tiles = 16;               // tiles of m in a block of rows that are not copied
-constexpr int64_t longest_k = 768;               // summed points from which on they go in chunks
+constexpr int64_t longest_k = 768;               // summed points from which on they go in chunks, and
+constexpr int64_t longest_strided_k = 256;       // where a's rows for one are far from those for the next
 constexpr int64_t line = 64;                     // bytes that come into a cache together
 
 /// Bytes of the first-level cache for a block's rows of a and a panel, and of the second-level cache for its sums and copied rows.
@@ -83,7 +84,7 @@ void plan_chunks(ContractionPlan &p, const Kernel &kernel) {
   auto behind = [&](size_t axis) { return points_of(std::span(c.k).subspan(axis + 1)); };
   double usual = 1;
   for (const Size &extent : c.k) usual *= static_cast<double>(usual_extent(extent));
-  const bool is_long = usual > static_cast<double>(longest_k);
+  const bool is_long = usual > static_cast<double>(is_strided(kernel) ? longest_strided_k : longest_k);
   const int64_t most = is_long ? chunk_length(kernel) : panel_points(p, c);
   size_t axis = 0;
   while (axis + 1 < c.k.size() && is_long && !(behind(axis).is_constant() && behind(axis).c[0] <= most)) ++axis;
@@ -100,7 +101,6 @@ bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
-  if (contiguous && p.splits_k && is_strided(kernel)) return false; // chunks are short
   constexpr int64_t few_sets = 16 * line; // rows of b so far apart fall into few sets of the first-level cache
   if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 2), c.elem, few_sets))) return false;
   return p.chunk_points > 0 && p.chunk_points <= panel_points(p, c);

@@ -72,6 +72,8 @@ private:
     // A copy that all threads wait for, and that leaves the caches before its last columns are read, must serve for many rows.
     constexpr int64_t many_rows = 512;
     if (rows < many_rows) return;
+    const bool is_contiguous = stride_of(c.b, outer + 1) == Size(1);
+    if (is_contiguous && plan_contraction(kernel, target_).a_pitch) return; // its chunks are short
 
     if (has_plain_sums(kernel)) walk_upwards(kernel);
     const ContractionPlan plan = plan_contraction(kernel, target_);

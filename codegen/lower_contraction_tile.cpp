@@ -203,13 +203,14 @@ void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, c
       for (int v = 0; v < columns.vectors; ++v) body(i, v, i * columns.vectors + v);
   };
   auto address = [&](int i, int v) { return sum_address(columns, f_.b.CreateAdd(rows.sum, f_.integer(i)), v); };
-  llvm::Constant *zero = llvm::Constant::getNullValue(vector_);
-  each([&](int i, int v, int) {
+  each([&](int, int, int) {
     sums.push_back(f_.local(vector_));
-    Value *start = zero;
-    if (plan_.splits_k) start = f_.b.CreateSelect(chunk.is_first, zero, f_.b.CreateLoad(vector_, address(i, v)));
-    f_.b.CreateStore(start, sums.back());
+    f_.b.CreateStore(llvm::Constant::getNullValue(vector_), sums.back());
   });
+  if (plan_.splits_k)
+    f_.when(f_.b.CreateNot(chunk.is_first), [&] {
+      each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, address(i, v)), sums[at]); });
+    });
   f_.when(chunk.is_last, [&] { fetch_for_epilogue(columns, rows); });
   auto [first, end] = in_triangle(2, chunk.first, chunk.end, 0, rows.m, rows.count);
   std::tie(first, end) = in_triangle(2, first, end, 1, columns.n, int64_t{plan_.width} * columns.vectors);
