@@ -102,7 +102,7 @@ bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const size_t outer = kernel.axes.size();
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
   constexpr int64_t few_sets = 16 * line; // rows of b so far apart fall into few sets of the first-level cache
-  if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 2), c.elem, few_sets))) return false;
+  if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 1 + c.k.size()), c.elem, few_sets))) return false;
   return p.chunk_points > 0 && p.chunk_points <= panel_points(p, c);
 }
 
@@ -122,10 +122,14 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
 }
 
-/// Such rows are copied.
+/// Such rows are copied where a copy serves several tiles of n or outer points.
 void plan_copies(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
-  constexpr int64_t most_copied = 256;
+  constexpr int64_t most_copied = 256, fewest_uses = 3;
+  const int64_t step = int64_t{p.width} * p.tile.vectors;
+  int64_t uses = (usual_extent(c.n) + step - 1) / step;
+  if (p.keeps_all && is_same_at_all(c.a, kernel.axes.size())) uses *= usual_extent(points_of(kernel.axes));
+  if (uses < fewest_uses) return;
   const bool is_block = !p.keeps_all || c.m.c[0] <= int64_t{most_row_tiles} * p.tile.rows;
   if (is_strided(kernel) && is_block && p.chunk_points > 0 && p.chunk_points <= most_copied && p.width > 1 && p.tile.rows > 1)
     p.a_pitch = static_cast<int>(std::bit_ceil(static_cast<unsigned>(p.tile.rows)));
@@ -231,6 +235,12 @@ Size points_of(std::span<const Size> axes) {
   return points;
 }
 
+bool is_same_at_all(const Access &operand, size_t outer) {
+  for (size_t axis = 0; axis < outer; ++axis)
+    if (!stride_of(operand, axis).is_zero()) return false;
+  return operand.indirect.empty();
+}
+
 ContractionScratch contraction_scratch(const Kernel &kernel, const ContractionPlan &p) {
   ContractionScratch scratch;
   const int64_t row = int64_t{p.width} * p.tile.vectors;
@@ -247,9 +257,7 @@ ContractionScratch contraction_scratch(const Kernel &kernel, const ContractionPl
 
 bool can_pack(const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
-  if (c.panel || !c.n.is_constant() || !c.b.indirect.empty()) return false;
-  for (size_t axis = 0; axis < kernel.axes.size(); ++axis)
-    if (!stride_of(c.b, axis).is_zero()) return false;
+  if (c.panel || !c.n.is_constant() || !is_same_at_all(c.b, kernel.axes.size())) return false;
   return std::all_of(c.k.begin(), c.k.end(), [](const Size &extent) { return extent.is_constant() && !extent.is_zero(); });
 }
 

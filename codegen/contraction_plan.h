@@ -69,6 +69,9 @@ struct ContractionScratch {
 };
 ContractionScratch contraction_scratch(const Kernel &, const ContractionPlan &);
 
+/// Whether an operand is the same at all points of the first `outer` axes.
+bool is_same_at_all(const Access &operand, size_t outer);
+
 /// Whether b can be packed ahead: it is the same for all of the outer axes, and its extents are known.
 bool can_pack(const Kernel &);
 

@@ -80,13 +80,8 @@ void ContractionLowering::passes() {
   Value *n_first = from(m + 1), *n_end = to(m + 1);
   int64_t points = 1;
   for (const Size &extent : f_.kernel.axes) points *= extent.c[0];
-  auto is_still = [&](const Access &access) {
-    bool still = access.indirect.empty();
-    for (size_t axis = 0; axis < outer_; ++axis) still &= stride_of(access, axis).is_zero();
-    return still;
-  };
-  const bool copies = plan_.a_pitch > 0, copies_once = copies && is_still(c_.a);
-  const bool packs = plan_.panel == Panel::own, packs_once = packs && is_still(c_.b);
+  const bool copies = plan_.a_pitch > 0, copies_once = copies && is_same_at_all(c_.a, outer_);
+  const bool packs = plan_.panel == Panel::own, packs_once = packs && is_same_at_all(c_.b, outer_);
   auto all_rows = [&](const Columns &columns, const Chunk &chunk) {
     Value *point = f_.integer(0);
     for (size_t axis = 0; axis < outer_; ++axis)
