@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <span>
 
 namespace nnc::codegen {
@@ -55,6 +56,24 @@ double product_cycles(Tile tile, int64_t m, int64_t vectors) {
   return static_cast<double>(vectors / tile.vectors) * column(tile.vectors) + column(vectors_left);
 }
 
+/// Where one vector takes all of n, as the short rows of an image, the innermost outer axis at all points of which a is the same: the vectors of a tile then
+/// lie along it, since one alone leaves the multiply-adds waiting for each other. -1: there is none.
+int axis_across(const Kernel &kernel, int width) {
+  const Contraction &c = *kernel.contraction;
+  const size_t n = kernel.axes.size() + 1;
+  if (!c.n.is_constant() || c.n.c[0] > width || width == 1 || c.panel || kernel.triangle || !c.a.indirect.empty()) return -1;
+  if (!c.b.indirect.empty() || !(stride_of(c.b, n) == Size(1))) return -1;
+  for (size_t axis = kernel.axes.size(); axis-- > 0;)
+    if (stride_of(c.a, axis).is_zero() && usual_extent(kernel.axes[axis]) > 1) return static_cast<int>(axis);
+  return -1;
+}
+
+/// Tiles of n, or so.
+int64_t column_tiles(const ContractionPlan &p, const Kernel &kernel) {
+  const int64_t step = p.tile_points();
+  return (usual_extent(extent_of(kernel, static_cast<size_t>(column_axis(p, kernel)))) + step - 1) / step;
+}
+
 /// Points of k for which a panel stays in the second-level cache.
 int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
   return panel_bytes / (int64_t{p.width} * p.tile.vectors * ir::bytes(c.elem));
@@ -100,6 +119,7 @@ void plan_chunks(ContractionPlan &p, const Kernel &kernel) {
 bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
+  if (p.across >= 0) return false;
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
   constexpr int64_t few_sets = 16 * line; // rows of b so far apart fall into few sets of the first-level cache
   if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 1 + c.k.size()), c.elem, few_sets))) return false;
@@ -112,12 +132,14 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   const int64_t most_sums = (1 << 20) / ir::bytes(c.elem); // they are on the stack
   if (kernel.axes.empty() || !c.m.is_constant() || !c.n.is_constant()) return;
   const int64_t step = int64_t{p.width} * p.tile.vectors;
-  const int64_t rows = rounded_up(c.m.c[0], p.tile.rows), tiles = (c.n.c[0] + step - 1) / step;
+  const int64_t rows = rounded_up(c.m.c[0], p.tile.rows);
   int64_t points = 1;
-  for (const Size &extent : kernel.axes) {
+  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
+    const Size &extent = kernel.axes[axis];
     if (!extent.is_constant() || extent.c[0] > most_sums) return;
-    points *= extent.c[0];
+    if (static_cast<int>(axis) != p.across) points *= extent.c[0];
   }
+  const int64_t tiles = column_tiles(p, kernel);
   if (points > most_sums || rows > most_sums || points * rows * tiles * step > most_sums) return;
   p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
 }
@@ -126,9 +148,8 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
 void plan_copies(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   constexpr int64_t most_copied = 256, fewest_uses = 3;
-  const int64_t step = int64_t{p.width} * p.tile.vectors;
-  int64_t uses = (usual_extent(c.n) + step - 1) / step;
-  if (p.keeps_all && is_same_at_all(c.a, kernel.axes.size())) uses *= usual_extent(points_of(kernel.axes));
+  int64_t uses = column_tiles(p, kernel);
+  if (p.keeps_all && is_same_at_all(c.a, kernel.axes.size())) uses *= p.block_rows / rounded_up(c.m.c[0], p.tile.rows);
   if (uses < fewest_uses) return;
   const bool is_block = !p.keeps_all || c.m.c[0] <= int64_t{most_row_tiles} * p.tile.rows;
   if (is_strided(kernel) && is_block && p.chunk_points > 0 && p.chunk_points <= most_copied && p.width > 1 && p.tile.rows > 1)
@@ -140,6 +161,7 @@ Ahead ahead_of(const ContractionPlan &p, const Kernel &kernel) {
   constexpr int64_t little = 256 << 10;
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
+  if (p.across >= 0) return Ahead::nothing;
   if (p.a_pitch) return p.keeps_all ? Ahead::nothing : Ahead::chunk;
   const bool are_rows = c.a.indirect.empty() && stride_of(c.a, outer + 2) == Size(1) && c.k.size() == 1 && c.k[0].is_constant();
   if (outer > 0 || !are_rows || p.panel == Panel::own) return Ahead::nothing;
@@ -153,8 +175,9 @@ bool is_one_chunk(const ContractionPlan &p, const Contraction &c) {
 
 /// The tiles of n in a block: those whose b stays in the second-level cache; all, or many, where rows are copied for them. A panel that is filled for the whole of
 /// k serves all rows, and sums that one chunk makes do not have to leave the first-level cache: one.
-int64_t tiles_of_block(const ContractionPlan &p, const Contraction &c) {
-  const int64_t step = int64_t{p.width} * p.tile.vectors, all = (usual_extent(c.n) + step - 1) / step;
+int64_t tiles_of_block(const ContractionPlan &p, const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  const int64_t step = int64_t{p.width} * p.tile.vectors, all = column_tiles(p, kernel);
   if (p.splits_k ? is_one_chunk(p, c) : p.panel == Panel::own) return 1;
   if (p.a_pitch) return std::min<int64_t>(all, 2 * fewest_tiles);
   int64_t points = 1;
@@ -192,14 +215,14 @@ double balance(int64_t granules) {
 
 /// Threads part the axis whose granules come out most evenly, the outermost such one.
 void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
-  const Contraction &c = *kernel.contraction;
-  std::vector<std::pair<int64_t, int64_t>> axes; // extent, granule
-  for (const Size &extent : kernel.axes) axes.emplace_back(usual_extent(extent), 1);
-  axes.emplace_back(usual_extent(c.m), p.tile.rows);
-  axes.emplace_back(usual_extent(c.n), int64_t{p.width} * p.tile.vectors);
+  const size_t m = kernel.axes.size();
+  auto granule_of = [&](size_t axis) -> int64_t {
+    if (axis == static_cast<size_t>(column_axis(p, kernel))) return p.tile_points();
+    return axis < m ? 1 : axis == m ? p.tile.rows : p.width; // all of n
+  };
   double best = -1;
-  for (size_t axis = 0; axis < axes.size(); ++axis) {
-    auto [extent, granule] = axes[axis];
+  for (size_t axis = 0; axis < m + 2; ++axis) {
+    const int64_t extent = usual_extent(extent_of(kernel, axis)), granule = granule_of(axis);
     const int64_t granules = (extent + granule - 1) / granule;
     const double even = balance(granules);
     if (even <= best + 0.02) continue;
@@ -207,17 +230,38 @@ void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   }
 }
 
-/// The tile of fewest cycles.
+/// Half cycles or so of one step along k of all rows for the lines of a that a tile cannot keep in the first-level cache: its rows lie apart, each in stretches
+/// along k too short for the processor to follow. Measured on a 5×5 window over rows of 14: with 24 examples for rows four times those of 10 neighbours.
+double line_cycles(const Kernel &kernel, Tile tile, int64_t m, const Processor &target) {
+  constexpr double one_line = 8;
+  const Contraction &c = *kernel.contraction;
+  const Size along_m = stride_of(c.a, kernel.axes.size()), along_k = stride_of(c.a, kernel.axes.size() + 1 + c.k.size());
+  const int64_t bytes = ir::bytes(c.elem);
+  if (!c.a.indirect.empty() || !is_apart(along_m, c.elem, line) || !along_k.is_constant()) return 0;
+  const int64_t step = std::abs(along_k.c[0]) * bytes, stretch = usual_extent(c.k.back()) * step;
+  if (step == 0 || stretch >= 2 * line) return 0;
+  const double lines = step >= line ? 1 : 1 / static_cast<double>(std::min(usual_extent(c.k.back()), line / step)); // a point
+  double points = 1;
+  for (const Size &extent : c.k) points *= static_cast<double>(usual_extent(extent));
+  const double kept = std::min(points, static_cast<double>(longest_k)) * tile.rows * lines * line;
+  return kept > static_cast<double>(first_level(target)) ? one_line * static_cast<double>(m) * lines : 0;
+}
+
+/// The tile of fewest cycles, and those of a step along k of all rows and columns.
 std::pair<Tile, double> best_tile(const Kernel &kernel, int width, const Processor &target) {
   const Contraction &c = *kernel.contraction;
-  const int64_t m = usual_extent(c.m), vectors = (usual_extent(c.n) + width - 1) / width;
+  const int across = axis_across(kernel, width);
+  const int64_t m = usual_extent(c.m),
+                vectors = across < 0 ? (usual_extent(c.n) + width - 1) / width : usual_extent(kernel.axes[across]);
   std::pair<Tile, double> best{{}, 0};
   for (Tile tile : kernel.triangle ? tiles_in_stretches(target) : tiles(target)) {
-    double cycles = product_cycles(tile, m, vectors);
+    const int64_t columns = (vectors + tile.vectors - 1) / tile.vectors;
+    double cycles = product_cycles(tile, m, vectors) + static_cast<double>(columns) * line_cycles(kernel, tile, m, target);
     // Of equals the one that leaves no rest, which threads can part evenly and whose loads are the fewest.
     cycles *= 1 + 0.001 * ((m % tile.rows != 0) + (vectors % tile.vectors != 0));
     if (best.second == 0 || cycles < best.second) best = {tile, cycles};
   }
+  if (across >= 0) best.second /= static_cast<double>(vectors); // of one point of the outer axes
   return best;
 }
 
@@ -265,6 +309,15 @@ int64_t usual_extent(const Size &size) {
   return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(ir::usual_examples), 1);
 }
 
+const Size &extent_of(const Kernel &kernel, size_t axis) {
+  const Contraction &c = *kernel.contraction;
+  return axis < kernel.axes.size() ? kernel.axes[axis] : axis == kernel.axes.size() ? c.m : c.n;
+}
+
+int column_axis(const ContractionPlan &p, const Kernel &kernel) {
+  return p.across >= 0 ? p.across : static_cast<int>(kernel.axes.size()) + 1;
+}
+
 double tile_cycles(const Kernel &kernel, const Processor &target) {
   return best_tile(kernel, lanes_of(*kernel.contraction, target), target).second;
 }
@@ -274,8 +327,11 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
   ContractionPlan p{};
   p.width = lanes_of(c, target);
   p.tile = best_tile(kernel, p.width, target).first;
-  const int64_t vectors = (usual_extent(c.n) + p.width - 1) / p.width;
-  if (c.n.is_constant()) p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, vectors));
+  p.across = axis_across(kernel, p.width);
+  const Size &columns = extent_of(kernel, static_cast<size_t>(column_axis(p, kernel)));
+  const int64_t in_vector = p.across < 0 ? p.width : 1;
+  if (columns.is_constant())
+    p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, (columns.c[0] + in_vector - 1) / in_vector));
   if (c.m.is_constant()) {
     p.tile.rows = static_cast<int>(std::clamp<int64_t>(c.m.c[0], 1, p.tile.rows));
     if (int64_t rest = c.m.c[0] % p.tile.rows) p.fewer_rows = {static_cast<int>(rest)};
@@ -291,7 +347,7 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
     plan_copies(p, kernel);
   }
   if (!p.keeps_all) {
-    p.block_tiles = tiles_of_block(p, c);
+    p.block_tiles = tiles_of_block(p, kernel);
     p.block_rows = rows_of_block(p, c, target);
   }
   p.ahead = ahead_of(p, kernel);

@@ -208,9 +208,8 @@ void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, c
     f_.b.CreateStore(llvm::Constant::getNullValue(vector_), sums.back());
   });
   if (plan_.splits_k)
-    f_.when(f_.b.CreateNot(chunk.is_first), [&] {
-      each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, address(i, v)), sums[at]); });
-    });
+    f_.when(f_.b.CreateNot(chunk.is_first),
+            [&] { each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, address(i, v)), sums[at]); }); });
   f_.when(chunk.is_last, [&] { fetch_for_epilogue(columns, rows); });
   auto [first, end] = in_triangle(2, chunk.first, chunk.end, 0, rows.m, rows.count);
   std::tie(first, end) = in_triangle(2, first, end, 1, columns.n, int64_t{plan_.width} * columns.vectors);
