@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <span>
 
 namespace nnc::codegen {
@@ -17,56 +16,12 @@ constexpr int fewest_tiles = 8, most_tiles = 64; // of which there are so many
 constexpr int most_row_tiles = 16;               // tiles of m in a block of rows that are not copied
 constexpr int64_t longest_k = 768;               // summed points from which on they go in chunks, and
 constexpr int64_t longest_strided_k = 256;       // where a's rows for one are far from those for the next
-constexpr int64_t line = 64;                     // bytes that come into a cache together
+constexpr int64_t line = cache_line;
 
-/// Bytes of the first-level cache for a block's rows of a and a panel, and of the second-level cache for its sums and copied rows.
-int64_t first_level(const Processor &target) { return target.registers >= 32 ? 42 << 10 : 28 << 10; }
+/// Bytes of the second-level cache for a block's sums and copied rows.
 int64_t second_level(const Processor &target) { return target.registers >= 32 ? 1 << 20 : 192 << 10; }
 
 int64_t rounded_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
-
-/// Tiles whose accumulators, vectors of b and one of a fit the registers.
-std::span<const Tile> tiles(const Processor &target) {
-  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {8, 2}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
-  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};                 // 16 registers
-  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}}; // and a product needs one of its own
-  if (target.registers >= 32) return wide;
-  if (target.fma) return narrow;
-  return unfused;
-}
-
-/// Tiles such that no stretch of a triangle ends within one.
-std::span<const Tile> tiles_in_stretches(const Processor &target) {
-  static constexpr Tile wide[] = {{8, 2}}, narrow[] = {{4, 2}};
-  return target.registers >= 32 ? std::span<const Tile>(wide) : narrow;
-}
-
-/// Half cycles or so of one step along k: multiply-adds at two a cycle, loads at somewhat fewer, and chains of sums, each of which waits four cycles for
-/// its last product. Measured on tiles whose operands lie in the first-level cache: of AVX2's 6×2, 4×3, 2×4, 12×1 at 100, 100, 86, 76% of the peak.
-double step_cycles(int64_t rows, int64_t vectors) {
-  return std::max({static_cast<double>(rows * vectors), 1.2 * static_cast<double>(rows + vectors), 9.0});
-}
-
-double product_cycles(Tile tile, int64_t m, int64_t vectors) {
-  int64_t rows_left = m % tile.rows, vectors_left = vectors % tile.vectors;
-  auto column = [&](int64_t v) {
-    return v == 0 ? 0
-                  : static_cast<double>(m / tile.rows) * step_cycles(tile.rows, v) + (rows_left ? step_cycles(rows_left, v) : 0);
-  };
-  return static_cast<double>(vectors / tile.vectors) * column(tile.vectors) + column(vectors_left);
-}
-
-/// Where one vector takes all of n, as the short rows of an image, the innermost outer axis at all points of which a is the same: the vectors of a tile then
-/// lie along it, since one alone leaves the multiply-adds waiting for each other. -1: there is none.
-int axis_across(const Kernel &kernel, int width) {
-  const Contraction &c = *kernel.contraction;
-  const size_t n = kernel.axes.size() + 1;
-  if (!c.n.is_constant() || c.n.c[0] > width || width == 1 || c.panel || kernel.triangle || !c.a.indirect.empty()) return -1;
-  if (!c.b.indirect.empty() || !(stride_of(c.b, n) == Size(1))) return -1;
-  for (size_t axis = kernel.axes.size(); axis-- > 0;)
-    if (stride_of(c.a, axis).is_zero() && usual_extent(kernel.axes[axis]) > 1) return static_cast<int>(axis);
-  return -1;
-}
 
 /// Tiles of n, or so.
 int64_t column_tiles(const ContractionPlan &p, const Kernel &kernel) {
@@ -77,11 +32,6 @@ int64_t column_tiles(const ContractionPlan &p, const Kernel &kernel) {
 /// Points of k for which a panel stays in the second-level cache.
 int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
   return panel_bytes / (int64_t{p.width} * p.tile.vectors * ir::bytes(c.elem));
-}
-
-/// Whether elements are `bytes` or more apart.
-bool is_apart(const Size &stride, ir::Elem elem, int64_t bytes) {
-  return !stride.is_constant() || stride.c[0] * ir::bytes(elem) >= bytes;
 }
 
 /// Whether a's elements for one k are neighbours along m and those for the next far away.
@@ -230,47 +180,6 @@ void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
   }
 }
 
-/// Half cycles or so of one step along k of all rows for the lines of a that a tile cannot keep in the first-level cache: its rows lie apart, each in stretches
-/// along k too short for the processor to follow. Measured on a 5×5 window over rows of 14: with 24 examples for rows four times those of 10 neighbours.
-double line_cycles(const Kernel &kernel, Tile tile, int64_t m, const Processor &target) {
-  constexpr double one_line = 8;
-  const Contraction &c = *kernel.contraction;
-  const Size along_m = stride_of(c.a, kernel.axes.size()), along_k = stride_of(c.a, kernel.axes.size() + 1 + c.k.size());
-  const int64_t bytes = ir::bytes(c.elem);
-  if (!c.a.indirect.empty() || !is_apart(along_m, c.elem, line) || !along_k.is_constant()) return 0;
-  const int64_t step = std::abs(along_k.c[0]) * bytes, stretch = usual_extent(c.k.back()) * step;
-  if (step == 0 || stretch >= 2 * line) return 0;
-  const double lines = step >= line ? 1 : 1 / static_cast<double>(std::min(usual_extent(c.k.back()), line / step)); // a point
-  double points = 1;
-  for (const Size &extent : c.k) points *= static_cast<double>(usual_extent(extent));
-  const double kept = std::min(points, static_cast<double>(longest_k)) * tile.rows * lines * line;
-  return kept > static_cast<double>(first_level(target)) ? one_line * static_cast<double>(m) * lines : 0;
-}
-
-/// The tile of fewest cycles, and those of a step along k of all rows and columns.
-std::pair<Tile, double> best_tile(const Kernel &kernel, int width, const Processor &target) {
-  const Contraction &c = *kernel.contraction;
-  const int across = axis_across(kernel, width);
-  const int64_t m = usual_extent(c.m),
-                vectors = across < 0 ? (usual_extent(c.n) + width - 1) / width : usual_extent(kernel.axes[across]);
-  std::pair<Tile, double> best{{}, 0};
-  for (Tile tile : kernel.triangle ? tiles_in_stretches(target) : tiles(target)) {
-    const int64_t columns = (vectors + tile.vectors - 1) / tile.vectors;
-    double cycles = product_cycles(tile, m, vectors) + static_cast<double>(columns) * line_cycles(kernel, tile, m, target);
-    // Of equals the one that leaves no rest, which threads can part evenly and whose loads are the fewest.
-    cycles *= 1 + 0.001 * ((m % tile.rows != 0) + (vectors % tile.vectors != 0));
-    if (best.second == 0 || cycles < best.second) best = {tile, cycles};
-  }
-  if (across >= 0) best.second /= static_cast<double>(vectors); // of one point of the outer axes
-  return best;
-}
-
-int lanes_of(const Contraction &c, const Processor &target) {
-  int width = target.lanes(ir::bytes(c.elem));
-  if (!c.n.is_constant()) return width;
-  return static_cast<int>(std::min<int64_t>(width, std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(c.n.c[0], 1)))));
-}
-
 } // namespace
 
 Size points_of(std::span<const Size> axes) {
@@ -305,10 +214,6 @@ bool can_pack(const Kernel &kernel) {
   return std::all_of(c.k.begin(), c.k.end(), [](const Size &extent) { return extent.is_constant() && !extent.is_zero(); });
 }
 
-int64_t usual_extent(const Size &size) {
-  return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(ir::usual_examples), 1);
-}
-
 const Size &extent_of(const Kernel &kernel, size_t axis) {
   const Contraction &c = *kernel.contraction;
   return axis < kernel.axes.size() ? kernel.axes[axis] : axis == kernel.axes.size() ? c.m : c.n;
@@ -318,15 +223,11 @@ int column_axis(const ContractionPlan &p, const Kernel &kernel) {
   return p.across >= 0 ? p.across : static_cast<int>(kernel.axes.size()) + 1;
 }
 
-double tile_cycles(const Kernel &kernel, const Processor &target) {
-  return best_tile(kernel, lanes_of(*kernel.contraction, target), target).second;
-}
-
 ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) {
   const Contraction &c = *kernel.contraction;
   ContractionPlan p{};
   p.width = lanes_of(c, target);
-  p.tile = best_tile(kernel, p.width, target).first;
+  p.tile = best_tile(kernel, p.width, target);
   p.across = axis_across(kernel, p.width);
   const Size &columns = extent_of(kernel, static_cast<size_t>(column_axis(p, kernel)));
   const int64_t in_vector = p.across < 0 ? p.width : 1;

@@ -1,17 +1,11 @@
 #pragma once
 // How a contraction is cut: decided from its sizes and the processor alone.
 
-#include "codegen/lower.h"
+#include "codegen/contraction_tile.h"
 
 #include <span>
 
 namespace nnc::codegen {
-
-/// A tile of the result that stays in registers: `rows` of m times `vectors` along n.
-struct Tile {
-  int rows, vectors;
-  bool operator==(const Tile &) const = default;
-};
 
 /// Where b is read from in the innermost loop.
 enum class Panel {
@@ -54,12 +48,6 @@ struct ContractionPlan {
   /// Points of the axis that tiles of n go along (column_axis) which a whole tile takes.
   int64_t tile_points() const { return across < 0 ? int64_t{width} * tile.vectors : tile.vectors; }
 };
-
-/// An extent, one that depends on the mini-batch being taken for that of an ordinary one.
-int64_t usual_extent(const Size &);
-
-/// Cycles or so of one summed point in the best tiles.
-double tile_cycles(const Kernel &, const Processor &);
 
 /// The same contraction with the m and n, of its free axes, that are likely the fastest.
 Kernel arrange_contraction(const Kernel &, const Processor &);
