@@ -35,7 +35,7 @@ enum class Space : uint8_t {
   costs,    // nnc_call::costs, f64; in `train` those of the current step
   reports,  // nnc_call::reports, likewise
   constant, // data of the module: Entry::constants[number]
-  slab,     // scratch of the thread that runs a kernel with steps, for one slab
+  slab, // scratch of the thread that runs a kernel: for one slab of one with steps, for one point of the outer axes of another
 };
 
 struct Buffer {
@@ -185,7 +185,7 @@ struct Kernel {
   std::optional<Contraction> contraction;
   std::optional<Ordering> ordering;
   std::vector<Step> steps;
-  int64_t slab_bytes = 0; // of the scratch of one slab
+  int64_t slab_bytes = 0; // of the scratch of one slab, or of one point where there are no steps
   std::optional<Packing> packing;
   std::optional<Triangle> triangle; // of all stages that have axes
   Lanes lanes = Lanes::outer;

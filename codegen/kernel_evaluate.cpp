@@ -109,6 +109,7 @@ private:
     kernel_ = &kernel;
     values_.assign(kernel.values.size(), 0);
     each(further, [&] {
+      if (kernel.slab_bytes > 0) slab_.assign(kernel.slab_bytes, 0xff);
       if (kernel.ordering) order(*kernel.ordering);
       if (kernel.packing) pack(*kernel.packing);
       for (const Stage &stage : kernel.stages) run(stage);

@@ -64,6 +64,7 @@ public:
       renumber(to.ordering->result);
     }
     to.triangle = kernel.triangle;
+    to.slab_bytes = kernel.slab_bytes;
     if ((to.packing = kernel.packing)) {
       renumber(to.packing->from);
       to.packing->to = buffer(to.packing->to);
@@ -80,9 +81,12 @@ public:
 private:
   BufferId buffer(BufferId id) {
     size_t number = number_in(call.buffers, id);
-    if (number == form.buffers.size())
+    if (number == form.buffers.size()) {
+      const Buffer &buffer = entry_.buffers[id];
+      const bool is_own = from_.slab_bytes > 0 && buffer.space == Space::slab;
       form.buffers.push_back(
-          {entry_.buffers[id].elem, bytes_per_turn(entry_, entry_.buffers[id].space), {}, entry_.buffers[id].streamed});
+          {buffer.elem, bytes_per_turn(entry_, buffer.space), {}, buffer.streamed, is_own ? buffer.offset.c[0] : -1});
+    }
     return static_cast<BufferId>(number);
   }
 
@@ -194,7 +198,7 @@ public:
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
     if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
-      add(buffer.elem), add(buffer.per_turn), add(buffer.streamed);
+      add(buffer.elem), add(buffer.per_turn), add(buffer.streamed), add(buffer.scratch);
       for (bool is_apart : buffer.apart) add(is_apart);
     }
     add(kernel.triangle.has_value());

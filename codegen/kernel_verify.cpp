@@ -15,7 +15,7 @@ using Error = std::string; // empty: none
 
 class KernelCheck {
 public:
-  KernelCheck(const Entry &entry, const Kernel &kernel) : entry_(entry), kernel_(kernel) {}
+  KernelCheck(const Entry &entry, const Kernel &kernel, int64_t scratch) : entry_(entry), kernel_(kernel), scratch_(scratch) {}
 
   Error check() {
     made_.assign(kernel_.values.size(), Made::nowhere);
@@ -45,7 +45,7 @@ private:
         if (!part.steps.empty()) return "a step has steps";
         if (part.axes.size() < axes.size() || !std::equal(axes.begin(), axes.end(), part.axes.begin()))
           return fmt::format("{} has other axes than what it is a step of", part.name);
-        if (Error e = KernelCheck(entry_, part).check(); !e.empty()) return fmt::format("{}: {}", part.name, e);
+        if (Error e = KernelCheck(entry_, part, scratch_).check(); !e.empty()) return fmt::format("{}: {}", part.name, e);
       }
     }
     return "";
@@ -110,6 +110,10 @@ private:
       return fmt::format("no buffer b{}", access.buffer);
     if (access.strides.size() > axes)
       return fmt::format("an access of b{} has {} strides for {} axes", access.buffer, access.strides.size(), axes);
+    const Buffer &buffer = entry_.buffers[access.buffer];
+    const Size end = buffer.offset + buffer.elements * Size(ir::bytes(buffer.elem));
+    if (buffer.space == Space::slab && !(end.is_constant() && end.c[0] <= scratch_))
+      return fmt::format("b{} ends behind the {} bytes of the thread's scratch", access.buffer, scratch_);
     for (const auto &[id, stride] : access.indirect) {
       if (id < 0 || id >= static_cast<int>(kernel_.values.size())) return fmt::format("no value %{}", id);
       if (kernel_.values[id].elem != ir::Elem::i32) return fmt::format("%{} is no i32 index", id);
@@ -183,6 +187,7 @@ private:
 
   const Entry &entry_;
   const Kernel &kernel_;
+  const int64_t scratch_; // bytes
   std::vector<Made> made_;
 };
 
@@ -193,7 +198,7 @@ std::string verify(const Entry &entry) {
     if (buffer.space == Space::constant && (buffer.number < 0 || buffer.number >= static_cast<int>(entry.constants.size())))
       return fmt::format("entry {}: no constant {}", entry.name, buffer.number);
   for (const Kernel &kernel : entry.kernels)
-    if (Error e = KernelCheck(entry, kernel).check(); !e.empty())
+    if (Error e = KernelCheck(entry, kernel, kernel.slab_bytes).check(); !e.empty())
       return fmt::format("entry {}, kernel {}: {}", entry.name, kernel.name, e);
   return "";
 }

@@ -112,6 +112,7 @@ private:
   llvm::BasicBlock *body_;
   std::map<std::array<int64_t, 3>, llvm::Value *> sizes_;
   std::vector<llvm::Value *> bases_, numbers_;
+  llvm::Value *scratch_ = nullptr; // of one point
   std::map<size_t, llvm::Value *> fields_;
   std::vector<llvm::MDNode *> scope_, apart_; // by buffer
   bool streams_ = false;

@@ -80,6 +80,10 @@ Value *KernelFunction::place(size_t number, llvm::Type *type) {
 
 Value *KernelFunction::base(BufferId id) {
   Value *&value = bases_[id];
+  if (const int64_t at = form.buffers[id].scratch; !value && at >= 0) {
+    if (!scratch_) scratch_ = local(b.getInt8Ty(), kernel.slab_bytes, 64);
+    value = first_.CreateConstInBoundsGEP1_64(b.getInt8Ty(), scratch_, at);
+  }
   if (!value) {
     const Size &per_turn = form.buffers[id].per_turn;
     value = place(id, b.getPtrTy());

@@ -46,7 +46,7 @@ Places::Places(llvm::Module &module, const Entry &entry, const std::vector<Kerne
       const Buffer &buffer = entry.buffers[id];
       for (const auto &[loop, elements] : buffer.moves)
         moves_[loop].push_back({rows_.size(), elements * Size(ir::bytes(buffer.elem)), step_count_++});
-      rows_.push_back({start_of(buffer), buffer.offset.c});
+      rows_.push_back({buffer.space == Space::slab ? 0 : start_of(buffer), buffer.offset.c});
     }
     for (uint64_t number : call.numbers) rows_.push_back({0, {static_cast<int64_t>(number), 0, 0}});
   }

@@ -4,6 +4,7 @@
 #include "codegen/fit_contractions.h"
 #include "codegen/moved_stores.h"
 #include "codegen/plan.h"
+#include "codegen/row_scratch.h"
 #include "codegen/schedule.h"
 #include "codegen/slabs.h"
 #include "ir/builder.h"
@@ -240,6 +241,7 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
   store_in_place_of_copies(tasks, entry.buffers);
   form_slabs(tasks, entry, options.slabs);
   fit_contractions(tasks, entry, processor(options.target));
+  keep_rows(tasks, entry);
   schedule(std::move(tasks), entry);
   plan_memory(entry);
   place_barriers(entry);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <set>
 
 namespace nnc::codegen {
@@ -55,16 +56,18 @@ void check_sizes(const Entry &entry) {
 }
 
 /// Marks the tensors that are out of the second-level cache before they are read again, a mini-batch being taken for an ordinary one: writing these
-/// past the caches spares reading their lines first, which costs more than that their first reader has it further. What is added to is read anyway.
+/// past the caches spares reading their lines first, which costs more than that their first reader has it further. What the kernel that writes it reads is in the cache anyway.
 void stream_large(Entry &entry) {
   constexpr int64_t large = 8 << 20;
-  std::set<BufferId> added_to;
-  for (const Kernel &kernel : entry.kernels)
-    for (const Instruction &value : kernel.values)
-      if (value.code == Code::store_add) added_to.insert(value.access.buffer);
+  std::set<BufferId> read_back; // by a kernel that writes it
+  for (const Kernel &kernel : entry.kernels) {
+    const Traffic traffic = traffic_of(kernel, entry.buffers);
+    std::set_intersection(traffic.reads.begin(), traffic.reads.end(), traffic.writes.begin(), traffic.writes.end(),
+                          std::inserter(read_back, read_back.end()));
+  }
   for (size_t id = 0; id < entry.buffers.size(); ++id) {
     Buffer &buffer = entry.buffers[id];
-    const bool is_whole = buffer.space == Space::arena && buffer.whole < 0 && !added_to.contains(static_cast<BufferId>(id));
+    const bool is_whole = buffer.space == Space::arena && buffer.whole < 0 && !read_back.contains(static_cast<BufferId>(id));
     buffer.streamed = is_whole && buffer.elements.at(ir::usual_examples) * ir::bytes(buffer.elem) >= large;
   }
 }
