@@ -2,6 +2,7 @@
 
 #include "codegen/body_code.h"
 #include "codegen/body_moves.h"
+#include "codegen/lane_choice.h"
 #include "ir/builder.h"
 
 #include <algorithm>
@@ -30,17 +31,10 @@ public:
     AxisLists lists;
     for (int axis : group.outer) lists.outer.push_back(to_size(group.shape[axis]));
     for (int axis : group.inner) lists.inner.push_back(to_size(group.shape[axis]));
-    // Lanes lie along the axis that is last in memory, but not along one as short as that of a pool's window.
-    constexpr int64_t shortest = 8;
-    bool inner_lanes = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
-    int last = group.inner.empty() ? -1 : group.inner.back();
-    if (int axis = contiguous_axis(); axis >= 0 && !group.inner.empty()) {
-      inner_lanes = axis >= static_cast<int>(group.outer.size());
-      if (inner_lanes) last = group.inner[axis - static_cast<int>(group.outer.size())];
-    }
-    if (inner_lanes && !group.outer.empty()) inner_lanes = group.shape[last].batch || group.shape[last].count >= shortest;
-    kernel_.lanes = inner_lanes ? Lanes::inner : Lanes::outer;
-    return finish(lists, group.members[0].node);
+    const bool is_last_inner = !group.inner.empty() && (group.outer.empty() || group.inner.back() > group.outer.back());
+    Kernel made = finish(lists, group.members[0].node);
+    made.lanes = lanes_of(made, is_last_inner ? Lanes::inner : Lanes::outer);
+    return made;
   }
 
   Kernel contraction(const Group &group) {
@@ -67,22 +61,6 @@ public:
       store_member(member, value);
     }
     return finish(lists, root);
-  }
-
-private:
-  /// The axis along which the first load that moves along inner axes finds its neighbours; -1: none.
-  int contiguous_axis() const {
-    for (const Instruction &value : kernel_.values) {
-      if (value.code != Code::load) continue;
-      const std::vector<Size> &strides = value.access.strides;
-      bool moves = false;
-      for (size_t axis = group_->outer.size(); axis < strides.size(); ++axis) moves |= !strides[axis].is_zero();
-      if (!moves) continue;
-      for (size_t axis = 0; axis < strides.size(); ++axis)
-        if (strides[axis] == Size(1)) return static_cast<int>(axis);
-      return -1;
-    }
-    return -1;
   }
 };
 
