@@ -168,11 +168,18 @@ private:
     const size_t number = number_in(slices, {access.buffer, {begin, own}});
     if (number == entry.buffers.size()) {
       Buffer buffer = memory_of(from_->buffers, access.buffer);
-      buffer.elem = from_->buffers[access.buffer].elem, buffer.streamed = false;
+      buffer.elem = from_->buffers[access.buffer].elem;
+      buffer.streamed =
+          buffer.streamed && std::all_of(begin, own, [&](const Size &move) { return is_of_lines(move, buffer.elem); });
       entry.buffers.push_back(std::move(buffer));
     }
     access.strides.erase(begin, own);
     access.buffer = static_cast<BufferId>(number);
+  }
+
+  /// So that a slice begins with a line.
+  static bool is_of_lines(const Size &move, Elem elem) {
+    return std::all_of(move.c.begin(), move.c.end(), [&](int64_t c) { return c * ir::bytes(elem) % 64 == 0; });
   }
 
   BufferId point(int64_t slab_bytes) {

@@ -1,6 +1,7 @@
 #include "codegen/make_entry.h"
 
 #include "codegen/body.h"
+#include "codegen/example_runs.h"
 #include "codegen/fit_contractions.h"
 #include "codegen/moved_stores.h"
 #include "codegen/plan.h"
@@ -240,6 +241,7 @@ Entry make_entry(const ir::Function &graph, const Layout &layout, const EntryOpt
   drop_dead_stores(tasks, entry.buffers);
   store_in_place_of_copies(tasks, entry.buffers);
   form_slabs(tasks, entry, options.slabs);
+  join_by_example(tasks, entry);
   fit_contractions(tasks, entry, processor(options.target));
   keep_rows(tasks, entry);
   schedule(std::move(tasks), entry);
