@@ -163,9 +163,11 @@ enum class Lanes : uint8_t {
 
 /// Points of a kernel that need no visit: those whose `column` is not below the end of the stretch of `triangle_stretch` rows that their `row` is in. What
 /// is computed there is not read, or what reads it is as if it were not there: e^-inf in a sum. Both are numbers of axes: the outer ones, then m, n,
-/// k… or a stage's own, of which the column then is the last.
+/// k… or a stage's own, of which the column then is the last. Where the kernel has a block of the rows, its first row's number, a multiple of
+/// the stretch, is the i32 element that `first` is of, which no axis of its own moves along.
 struct Triangle {
   int row = 0, column = 0;
+  std::optional<Access> first = {};
 };
 constexpr int64_t triangle_stretch = 32;
 

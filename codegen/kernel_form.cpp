@@ -63,7 +63,7 @@ public:
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
     }
-    to.triangle = kernel.triangle;
+    if ((to.triangle = kernel.triangle) && to.triangle->first) renumber(*to.triangle->first);
     if ((to.packing = kernel.packing)) {
       renumber(to.packing->from);
       to.packing->to = buffer(to.packing->to);
@@ -149,7 +149,10 @@ public:
         value = load_of(Elem::i32, {point(slab_bytes), value.axis, {}, {}}, value.place);
     }
     if (kernel.contraction) slice(kernel.contraction->a), slice(kernel.contraction->b);
-    if (auto &t = kernel.triangle) t->row -= static_cast<int>(around), t->column -= static_cast<int>(around);
+    if (auto &t = kernel.triangle) {
+      t->row -= static_cast<int>(around), t->column -= static_cast<int>(around);
+      if (t->first) slice(*t->first);
+    }
     kernel.axes.erase(kernel.axes.begin(), kernel.axes.begin() + static_cast<std::ptrdiff_t>(around));
   }
 
@@ -198,7 +201,10 @@ public:
       for (bool is_apart : buffer.apart) add(is_apart);
     }
     add(kernel.triangle.has_value());
-    if (const auto &t = kernel.triangle) add(t->row), add(t->column);
+    if (const auto &t = kernel.triangle) {
+      add(t->row), add(t->column), add(t->first.has_value());
+      if (t->first) add(*t->first);
+    }
     add(kernel.slab_bytes);
     for (const FormStep &step : form.steps) {
       add(step.turns), add(step.calls.size());

@@ -72,6 +72,10 @@ private:
     const int outer = static_cast<int>(kernel_.axes.size());
     if (kernel_.ordering || kernel_.packing) return "a triangle of what has no stages";
     if (t.row < 0 || t.column < 0 || t.row == t.column) return "a triangle without two axes";
+    if (t.first) {
+      if (Error e = check(*t.first, kernel_.axes.size()); !e.empty()) return e;
+      if (entry_.buffers[t.first->buffer].elem != ir::Elem::i32) return "a triangle's first row is no i32";
+    }
     if (kernel_.contraction) {
       const bool is_inside = std::min(t.row, t.column) >= outer && std::max(t.row, t.column) <= outer + 2;
       return is_inside && kernel_.contraction->k.size() == 1 ? "" : "a contraction's triangle is of m, n and one k";

@@ -233,6 +233,21 @@ TEST_CASE("attentions with long sequences run in blocks of rows", "[slabs]") {
   }
 }
 
+TEST_CASE("blocks of a causal attention's rows end at the diagonal", "[slabs]") {
+  // Blocks of 32 rows and what is left: 4, 1, 6 and none.
+  for (const Shapes &shapes :
+       {Shapes{100, 100, 2, 5, Mask::causal, true, true}, Shapes{129, 129, 2, 33, Mask::causal, true, true},
+        Shapes{70, 70, 2, 4, Mask::causal, true, true, true}}) {
+    CHECK(steps_in_triangles(shapes, blocks) == 20);
+    CHECK(check(shapes, blocks, false) == 2);
+    CHECK(check(shapes, blocks, true) == 2);
+  }
+  CHECK(steps_in_triangles({96, 96, 2, 4, Mask::causal, true, true}, blocks) == 10);
+  CHECK(check({96, 96, 2, 4, Mask::causal, true, true}, blocks, true) == 2);
+  CHECK(steps_in_triangles({96, 64, 2, 4, Mask::causal, true, true}, blocks) == 0);
+  CHECK(check({96, 64, 2, 4, Mask::causal, true, true}, blocks, true) == 2);
+}
+
 TEST_CASE("a product too small for calls has kernels of its own", "[slabs]") {
   CHECK(check(Shapes{8, 8, 2, 2, Mask::none, true, false}, codegen::SlabLimits{}, false) == 0);
 }
