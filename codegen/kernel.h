@@ -137,7 +137,7 @@ struct Contraction {
 
 /// The columns of a matrix b[n, k…] in panels, in the order in which the tiles of a contraction read them: panel p holds, for each k in turn, the
 /// columns from width·p on, `width` of them. What a panel holds past n has no meaning. `from` is an access over the axes (n, k…). Such a kernel has
-/// neither axes nor stages.
+/// no stages, and no axes but those that a step has in front.
 struct Packing {
   Size n;
   std::vector<Size> k;
