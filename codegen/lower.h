@@ -19,10 +19,12 @@
 
 namespace nnc::codegen {
 
-/// The points that straight-line code is emitted for at once: one, or `vectors` vectors of `width` along the lane axis.
+/// The points that straight-line code is emitted for at once: one, or `vectors` vectors of `width` along the lane axis, behind each other or, each of the whole
+/// axis, at neighbouring points of another.
 struct Block {
   std::vector<llvm::Value *> axes; // i64 loop variables, outer axes first; of the lane axis that of the first lane
   int lane_axis = -1;              // none: scalars
+  int vector_axis = -1;            // at neighbouring points of which the vectors lie; none: behind each other
   int width = 1, vectors = 1;
   std::vector<llvm::Value *> masks; // per vector of i1; null: all lanes
 
