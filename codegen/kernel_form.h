@@ -19,6 +19,7 @@ struct FormBuffer {
   Size per_turn;           // bytes that it moves on from one step of a call to the next
   std::vector<bool> apart; // from each buffer of the form: they never share a byte
   bool streamed = false;   // Buffer::streamed
+  bool near = false;       // a thread's scratch, which is in its caches
   int64_t scratch = -1;    // where it lies in the scratch of the kernel's own, which has no place; -1: elsewhere
 };
 

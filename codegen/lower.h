@@ -125,6 +125,11 @@ void store(KernelFunction &, const Access &, const Block &, const Computations &
 /// Where an access is at a point given by scalar axes: the element's address.
 llvm::Value *address(KernelFunction &, const Access &, const std::vector<llvm::Value *> &axes, const Computations &);
 
+/// The end of the columns that a kernel's triangle leaves `row`, a number among its own rows: behind the row's stretch. The first of its rows that is left
+/// `column`. Both may lie outside of the kernel.
+llvm::Value *end_of_columns(KernelFunction &, llvm::Value *row);
+llvm::Value *first_of_rows(KernelFunction &, llvm::Value *column);
+
 /// A value in the register type of `elem`, of memory's or from it.
 llvm::Type *memory_type(llvm::LLVMContext &, ir::Elem);
 

@@ -17,6 +17,26 @@ Value *counting(llvm::Type *integer, int width, int64_t first) {
   return width == 1 ? lanes[0] : llvm::ConstantVector::get(lanes);
 }
 
+/// The number of the first of the kernel's rows, or null: 0.
+static Value *first_row(KernelFunction &f) {
+  const auto &first = f.kernel.triangle->first;
+  if (!first) return nullptr;
+  Value *loaded = f.b.CreateAlignedLoad(f.b.getInt32Ty(), address(f, *first, {}, {}), llvm::Align(4));
+  f.mark(llvm::cast<llvm::Instruction>(loaded), first->buffer);
+  return f.b.CreateSExt(loaded, f.b.getInt64Ty());
+}
+
+Value *end_of_columns(KernelFunction &f, Value *row) {
+  Value *end = f.b.CreateAdd(f.b.CreateAnd(row, f.integer(-triangle_stretch)), f.integer(triangle_stretch));
+  Value *first = first_row(f);
+  return first ? f.b.CreateAdd(first, end) : end;
+}
+
+Value *first_of_rows(KernelFunction &f, Value *column) {
+  Value *stretch = f.b.CreateAnd(column, f.integer(-triangle_stretch)), *first = first_row(f);
+  return first ? f.b.CreateSub(stretch, first) : stretch;
+}
+
 Value *lanes_below(KernelFunction &f, Value *remaining, int width, int64_t first) {
   // In 32 bits: what remains is less than a block, or all of it counts.
   llvm::Type *i32 = f.b.getInt32Ty();

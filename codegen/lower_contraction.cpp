@@ -45,8 +45,19 @@ Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {
 ContractionLowering::Value *ContractionLowering::from(int axis) { return axis == plan_.shared_axis ? f_.begin : f_.integer(0); }
 
 ContractionLowering::Value *ContractionLowering::to(int axis) {
-  if (axis == plan_.shared_axis) return f_.end;
-  return f_.size(extent_of(f_.kernel, static_cast<size_t>(axis)));
+  return to_last_row(axis, axis == plan_.shared_axis ? f_.end : f_.size(extent_of(f_.kernel, static_cast<size_t>(axis))));
+}
+
+bool ContractionLowering::is_cut(int axis) const {
+  const auto &triangle = f_.kernel.triangle;
+  return triangle && triangle->first && triangle->column == axis;
+}
+
+ContractionLowering::Value *ContractionLowering::to_last_row(int axis, Value *end) {
+  if (!is_cut(axis)) return end;
+  const size_t inner = static_cast<size_t>(f_.kernel.triangle->row) - outer_;
+  const Size &rows = inner == 0 ? c_.m : inner == 1 ? c_.n : c_.k[inner - 2];
+  return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, end_of_columns(f_, f_.b.CreateSub(f_.size(rows), f_.integer(1))));
 }
 
 void ContractionLowering::emit() {
@@ -122,12 +133,13 @@ void ContractionLowering::passes() {
 
 /// Calls body for each chunk of k in turn.
 void ContractionLowering::chunks(const std::function<void(const Chunk &)> &body) {
-  Value *zero = f_.integer(0), *end = f_.size(c_.k[plan_.chunk_axis]);
+  const int last_axis = static_cast<int>(outer_) + 2 + plan_.chunk_axis;
+  Value *zero = f_.integer(0), *end = to_last_row(last_axis, f_.size(c_.k[plan_.chunk_axis]));
   Chunk chunk{{}, zero, end, f_.b.getTrue(), f_.b.getTrue()};
   if (!plan_.splits_k) return body(chunk);
   auto axis = [&](auto &self, int number, Value *is_first, Value *is_last) -> void {
     const int64_t step = number == plan_.chunk_axis ? plan_.k_chunk : 1;
-    Value *extent = f_.size(c_.k[number]);
+    Value *extent = number == plan_.chunk_axis ? end : f_.size(c_.k[number]);
     f_.loop(zero, extent, step, [&](Value *k) {
       Value *next = f_.b.CreateAdd(k, f_.integer(step));
       Value *first_here = f_.b.CreateAnd(is_first, f_.b.CreateICmpEQ(k, zero));
@@ -195,7 +207,7 @@ void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
       });
     });
   // A thread's share ends at a tile, not at a block.
-  const bool divides = axis != plan_.shared_axis && c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
+  const bool divides = axis != plan_.shared_axis && !is_cut(axis) && c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
   f_.loop(first, end, plan_.block_rows, [&](Value *m) {
     Value *m_end = f_.b.CreateAdd(m, f_.integer(plan_.block_rows));
     if (!divides) m_end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, m_end, end);

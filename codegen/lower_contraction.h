@@ -35,6 +35,10 @@ private:
   // Loops.
   Value *from(int axis);
   Value *to(int axis);
+  /// Whether an axis, of the outer ones, then m, n, k, counts the columns of a triangle of whose rows the kernel has a block; their end then, which is
+  /// that of its last row.
+  bool is_cut(int axis) const;
+  Value *to_last_row(int axis, Value *end);
   void outer_axis(size_t axis, const std::function<void()> &body);
   void passes();
   void blocks_of_columns();

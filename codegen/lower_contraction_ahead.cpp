@@ -75,7 +75,8 @@ void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows 
   for (ValueId id : epilogue_.code) {
     const Instruction &i = f_.kernel.values[id];
     const bool is_own = i.access.indirect.empty() && !stride_of(i.access, outer_).is_zero();
-    if (!is_own || !(stride_of(i.access, outer_ + 1) == Size(1))) continue;
+    if (i.code != Code::load && i.code != Code::store) continue;
+    if (!is_own || f_.form.buffers[i.access.buffer].near || !(stride_of(i.access, outer_ + 1) == Size(1))) continue;
     if (i.code == Code::load) loads.push_back(&i.access);
     if (i.code == Code::store && !f_.form.buffers[i.access.buffer].streamed) stores.push_back(&i.access);
   }
