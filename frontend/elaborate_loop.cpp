@@ -38,8 +38,7 @@ std::optional<Elaborator::Sequence> Elaborator::loop_sequence(const Expr *source
     const auto to = as_integer(high, "a range's end", range->high->span, context);
     if (!from || !to) return std::nullopt;
     if (*from < -max_extent) report(K::number_too_small, range->low->span, context, "a range's start", -max_extent, *from);
-    if (*to > max_extent)
-      report(K::limit_exceeded, range->high->span, context, "numbers below a range's end", *to, max_extent);
+    if (*to > max_extent) report(K::limit_exceeded, range->high->span, context, "numbers below a range's end", *to, max_extent);
     if (*from < -max_extent || *to > max_extent) return std::nullopt;
     made.span = range->high->span;
     made.first = *from;
