@@ -66,15 +66,19 @@ double cycles(const Kernel &kernel, const Processor &target) {
   const size_t n = kernel.axes.size() + 1;
   const double width = target.lanes(ir::bytes(c.elem)),
                vectors = static_cast<double>((usual_extent(c.n) + static_cast<int64_t>(width) - 1) / static_cast<int64_t>(width));
-  double sum = tile_cycles(kernel, target), points = 1;
+  double sum = tile_cycles(kernel, target), points = 1, outer = 1;
   for (const Size &k : c.k) points *= static_cast<double>(usual_extent(k));
-  const bool along_k = is_contiguous(c.b, n + c.k.size());
-  if (!is_contiguous(c.b, n) && !can_pack(kernel)) sum += vectors * (along_k && is_near(c.b, n) ? 12 : width);
+  for (const Size &extent : kernel.axes) outer *= static_cast<double>(usual_extent(extent));
+  if (!is_contiguous(c.b, n) && !can_pack(kernel)) {
+    const bool along_k = is_contiguous(c.b, n + c.k.size());
+    const double packing = vectors * (along_k && is_near(c.b, n) ? 12 : width);
+    const bool is_once = is_same_at_all(c.b, kernel.axes.size()) && plan_contraction(kernel, target).keeps_all;
+    sum += is_once ? packing / outer : packing;
+  }
   for (const Instruction &instruction : kernel.values)
     if (instruction.code == Code::store && !is_contiguous(instruction.access, n))
       sum += static_cast<double>(usual_extent(c.m)) * vectors * width / points;
-  for (const Size &extent : kernel.axes) sum *= static_cast<double>(usual_extent(extent));
-  return sum;
+  return sum * outer;
 }
 
 } // namespace

@@ -16,53 +16,22 @@ constexpr int fewest_tiles = 8, most_tiles = 64; // of which there are so many
 constexpr int most_row_tiles = 16;               // tiles of m in a block of rows that are not copied
 constexpr int64_t longest_k = 768;               // summed points from which on they go in chunks, and
 constexpr int64_t longest_strided_k = 256;       // where a's rows for one are far from those for the next
-constexpr int64_t line = 64;                     // bytes that come into a cache together
+constexpr int64_t line = cache_line;
 
-/// Bytes of the first-level cache for a block's rows of a and a panel, and of the second-level cache for its sums and copied rows.
-int64_t first_level(const Processor &target) { return target.registers >= 32 ? 42 << 10 : 28 << 10; }
+/// Bytes of the second-level cache for a block's sums and copied rows.
 int64_t second_level(const Processor &target) { return target.registers >= 32 ? 1 << 20 : 192 << 10; }
 
 int64_t rounded_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 
-/// Tiles whose accumulators, vectors of b and one of a fit the registers.
-std::span<const Tile> tiles(const Processor &target) {
-  static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {8, 2}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
-  static constexpr Tile narrow[] = {{6, 2}, {4, 3}, {12, 1}, {2, 4}, {1, 8}};                 // 16 registers
-  static constexpr Tile unfused[] = {{4, 2}, {8, 1}, {2, 4}, {1, 8}}; // and a product needs one of its own
-  if (target.registers >= 32) return wide;
-  if (target.fma) return narrow;
-  return unfused;
-}
-
-/// Tiles such that no stretch of a triangle ends within one.
-std::span<const Tile> tiles_in_stretches(const Processor &target) {
-  static constexpr Tile wide[] = {{8, 2}}, narrow[] = {{4, 2}};
-  return target.registers >= 32 ? std::span<const Tile>(wide) : narrow;
-}
-
-/// Half cycles or so of one step along k: multiply-adds at two a cycle, loads at somewhat fewer, and chains of sums, each of which waits four cycles for
-/// its last product. Measured on tiles whose operands lie in the first-level cache: of AVX2's 6×2, 4×3, 2×4, 12×1 at 100, 100, 86, 76% of the peak.
-double step_cycles(int64_t rows, int64_t vectors) {
-  return std::max({static_cast<double>(rows * vectors), 1.2 * static_cast<double>(rows + vectors), 9.0});
-}
-
-double product_cycles(Tile tile, int64_t m, int64_t vectors) {
-  int64_t rows_left = m % tile.rows, vectors_left = vectors % tile.vectors;
-  auto column = [&](int64_t v) {
-    return v == 0 ? 0
-                  : static_cast<double>(m / tile.rows) * step_cycles(tile.rows, v) + (rows_left ? step_cycles(rows_left, v) : 0);
-  };
-  return static_cast<double>(vectors / tile.vectors) * column(tile.vectors) + column(vectors_left);
+/// Tiles of n, or so.
+int64_t column_tiles(const ContractionPlan &p, const Kernel &kernel) {
+  const int64_t step = p.tile_points();
+  return (usual_extent(extent_of(kernel, static_cast<size_t>(column_axis(p, kernel)))) + step - 1) / step;
 }
 
 /// Points of k for which a panel stays in the second-level cache.
 int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
   return panel_bytes / (int64_t{p.width} * p.tile.vectors * ir::bytes(c.elem));
-}
-
-/// Whether elements are `bytes` or more apart.
-bool is_apart(const Size &stride, ir::Elem elem, int64_t bytes) {
-  return !stride.is_constant() || stride.c[0] * ir::bytes(elem) >= bytes;
 }
 
 /// Whether a's elements for one k are neighbours along m and those for the next far away.
@@ -100,6 +69,7 @@ void plan_chunks(ContractionPlan &p, const Kernel &kernel) {
 bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
+  if (p.across >= 0) return false;
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
   constexpr int64_t few_sets = 16 * line; // rows of b so far apart fall into few sets of the first-level cache
   if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 1 + c.k.size()), c.elem, few_sets))) return false;
@@ -112,12 +82,14 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
   const int64_t most_sums = (1 << 20) / ir::bytes(c.elem); // they are on the stack
   if (kernel.axes.empty() || !c.m.is_constant() || !c.n.is_constant()) return;
   const int64_t step = int64_t{p.width} * p.tile.vectors;
-  const int64_t rows = rounded_up(c.m.c[0], p.tile.rows), tiles = (c.n.c[0] + step - 1) / step;
+  const int64_t rows = rounded_up(c.m.c[0], p.tile.rows);
   int64_t points = 1;
-  for (const Size &extent : kernel.axes) {
+  for (size_t axis = 0; axis < kernel.axes.size(); ++axis) {
+    const Size &extent = kernel.axes[axis];
     if (!extent.is_constant() || extent.c[0] > most_sums) return;
-    points *= extent.c[0];
+    if (static_cast<int>(axis) != p.across) points *= extent.c[0];
   }
+  const int64_t tiles = column_tiles(p, kernel);
   if (points > most_sums || rows > most_sums || points * rows * tiles * step > most_sums) return;
   p.keeps_all = true, p.block_rows = rows * points, p.block_tiles = tiles;
 }
@@ -126,9 +98,8 @@ void plan_passes(ContractionPlan &p, const Kernel &kernel) {
 void plan_copies(ContractionPlan &p, const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   constexpr int64_t most_copied = 256, fewest_uses = 3;
-  const int64_t step = int64_t{p.width} * p.tile.vectors;
-  int64_t uses = (usual_extent(c.n) + step - 1) / step;
-  if (p.keeps_all && is_same_at_all(c.a, kernel.axes.size())) uses *= usual_extent(points_of(kernel.axes));
+  int64_t uses = column_tiles(p, kernel);
+  if (p.keeps_all && is_same_at_all(c.a, kernel.axes.size())) uses *= p.block_rows / rounded_up(c.m.c[0], p.tile.rows);
   if (uses < fewest_uses) return;
   const bool is_block = !p.keeps_all || c.m.c[0] <= int64_t{most_row_tiles} * p.tile.rows;
   if (is_strided(kernel) && is_block && p.chunk_points > 0 && p.chunk_points <= most_copied && p.width > 1 && p.tile.rows > 1)
@@ -140,6 +111,7 @@ Ahead ahead_of(const ContractionPlan &p, const Kernel &kernel) {
   constexpr int64_t little = 256 << 10;
   const Contraction &c = *kernel.contraction;
   const size_t outer = kernel.axes.size();
+  if (p.across >= 0) return Ahead::nothing;
   if (p.a_pitch) return p.keeps_all ? Ahead::nothing : Ahead::chunk;
   const bool are_rows = c.a.indirect.empty() && stride_of(c.a, outer + 2) == Size(1) && c.k.size() == 1 && c.k[0].is_constant();
   if (outer > 0 || !are_rows || p.panel == Panel::own) return Ahead::nothing;
@@ -153,8 +125,9 @@ bool is_one_chunk(const ContractionPlan &p, const Contraction &c) {
 
 /// The tiles of n in a block: those whose b stays in the second-level cache; all, or many, where rows are copied for them. A panel that is filled for the whole of
 /// k serves all rows, and sums that one chunk makes do not have to leave the first-level cache: one.
-int64_t tiles_of_block(const ContractionPlan &p, const Contraction &c) {
-  const int64_t step = int64_t{p.width} * p.tile.vectors, all = (usual_extent(c.n) + step - 1) / step;
+int64_t tiles_of_block(const ContractionPlan &p, const Kernel &kernel) {
+  const Contraction &c = *kernel.contraction;
+  const int64_t step = int64_t{p.width} * p.tile.vectors, all = column_tiles(p, kernel);
   if (p.splits_k ? is_one_chunk(p, c) : p.panel == Panel::own) return 1;
   if (p.a_pitch) return std::min<int64_t>(all, 2 * fewest_tiles);
   int64_t points = 1;
@@ -192,39 +165,19 @@ double balance(int64_t granules) {
 
 /// Threads part the axis whose granules come out most evenly, the outermost such one.
 void plan_sharing(ContractionPlan &p, const Kernel &kernel) {
-  const Contraction &c = *kernel.contraction;
-  std::vector<std::pair<int64_t, int64_t>> axes; // extent, granule
-  for (const Size &extent : kernel.axes) axes.emplace_back(usual_extent(extent), 1);
-  axes.emplace_back(usual_extent(c.m), p.tile.rows);
-  axes.emplace_back(usual_extent(c.n), int64_t{p.width} * p.tile.vectors);
+  const size_t m = kernel.axes.size();
+  auto granule_of = [&](size_t axis) -> int64_t {
+    if (axis == static_cast<size_t>(column_axis(p, kernel))) return p.tile_points();
+    return axis < m ? 1 : axis == m ? p.tile.rows : p.width; // all of n
+  };
   double best = -1;
-  for (size_t axis = 0; axis < axes.size(); ++axis) {
-    auto [extent, granule] = axes[axis];
+  for (size_t axis = 0; axis < m + 2; ++axis) {
+    const int64_t extent = usual_extent(extent_of(kernel, axis)), granule = granule_of(axis);
     const int64_t granules = (extent + granule - 1) / granule;
     const double even = balance(granules);
     if (even <= best + 0.02) continue;
     best = even, p.shared_axis = static_cast<int>(axis), p.granule = granule;
   }
-}
-
-/// The tile of fewest cycles.
-std::pair<Tile, double> best_tile(const Kernel &kernel, int width, const Processor &target) {
-  const Contraction &c = *kernel.contraction;
-  const int64_t m = usual_extent(c.m), vectors = (usual_extent(c.n) + width - 1) / width;
-  std::pair<Tile, double> best{{}, 0};
-  for (Tile tile : kernel.triangle ? tiles_in_stretches(target) : tiles(target)) {
-    double cycles = product_cycles(tile, m, vectors);
-    // Of equals the one that leaves no rest, which threads can part evenly and whose loads are the fewest.
-    cycles *= 1 + 0.001 * ((m % tile.rows != 0) + (vectors % tile.vectors != 0));
-    if (best.second == 0 || cycles < best.second) best = {tile, cycles};
-  }
-  return best;
-}
-
-int lanes_of(const Contraction &c, const Processor &target) {
-  int width = target.lanes(ir::bytes(c.elem));
-  if (!c.n.is_constant()) return width;
-  return static_cast<int>(std::min<int64_t>(width, std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(c.n.c[0], 1)))));
 }
 
 } // namespace
@@ -261,21 +214,25 @@ bool can_pack(const Kernel &kernel) {
   return std::all_of(c.k.begin(), c.k.end(), [](const Size &extent) { return extent.is_constant() && !extent.is_zero(); });
 }
 
-int64_t usual_extent(const Size &size) {
-  return size.is_constant() ? size.c[0] : std::max<int64_t>(size.at(ir::usual_examples), 1);
+const Size &extent_of(const Kernel &kernel, size_t axis) {
+  const Contraction &c = *kernel.contraction;
+  return axis < kernel.axes.size() ? kernel.axes[axis] : axis == kernel.axes.size() ? c.m : c.n;
 }
 
-double tile_cycles(const Kernel &kernel, const Processor &target) {
-  return best_tile(kernel, lanes_of(*kernel.contraction, target), target).second;
+int column_axis(const ContractionPlan &p, const Kernel &kernel) {
+  return p.across >= 0 ? p.across : static_cast<int>(kernel.axes.size()) + 1;
 }
 
 ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) {
   const Contraction &c = *kernel.contraction;
   ContractionPlan p{};
   p.width = lanes_of(c, target);
-  p.tile = best_tile(kernel, p.width, target).first;
-  const int64_t vectors = (usual_extent(c.n) + p.width - 1) / p.width;
-  if (c.n.is_constant()) p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, vectors));
+  p.tile = best_tile(kernel, p.width, target);
+  p.across = axis_across(kernel, p.width);
+  const Size &columns = extent_of(kernel, static_cast<size_t>(column_axis(p, kernel)));
+  const int64_t in_vector = p.across < 0 ? p.width : 1;
+  if (columns.is_constant())
+    p.tile.vectors = static_cast<int>(std::min<int64_t>(p.tile.vectors, (columns.c[0] + in_vector - 1) / in_vector));
   if (c.m.is_constant()) {
     p.tile.rows = static_cast<int>(std::clamp<int64_t>(c.m.c[0], 1, p.tile.rows));
     if (int64_t rest = c.m.c[0] % p.tile.rows) p.fewer_rows = {static_cast<int>(rest)};
@@ -291,7 +248,7 @@ ContractionPlan plan_contraction(const Kernel &kernel, const Processor &target) 
     plan_copies(p, kernel);
   }
   if (!p.keeps_all) {
-    p.block_tiles = tiles_of_block(p, c);
+    p.block_tiles = tiles_of_block(p, kernel);
     p.block_rows = rows_of_block(p, c, target);
   }
   p.ahead = ahead_of(p, kernel);

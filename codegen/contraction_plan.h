@@ -1,17 +1,11 @@
 #pragma once
 // How a contraction is cut: decided from its sizes and the processor alone.
 
-#include "codegen/lower.h"
+#include "codegen/contraction_tile.h"
 
 #include <span>
 
 namespace nnc::codegen {
-
-/// A tile of the result that stays in registers: `rows` of m times `vectors` along n.
-struct Tile {
-  int rows, vectors;
-  bool operator==(const Tile &) const = default;
-};
 
 /// Where b is read from in the innermost loop.
 enum class Panel {
@@ -30,6 +24,7 @@ enum class Ahead {
 struct ContractionPlan {
   int width;                   // lanes
   Tile tile;                   // of whole tiles
+  int across = -1;             // not -1: a tile's vectors lie at neighbouring points of this outer axis, one along n at each
   std::vector<int> fewer_rows; // heights of the tiles that take the rest of m, each as often as it fits
   Panel panel = Panel::none;
   /// Whether k goes in chunks, of `k_chunk` along summed axis `chunk_axis`, one point of the axes before it and all of those behind it; partial sums
@@ -49,13 +44,10 @@ struct ContractionPlan {
   bool ends_in_registers = false;
   int shared_axis = 0; // of the kernel's axes, then m, n
   int64_t granule = 1;
+
+  /// Points of the axis that tiles of n go along (column_axis) which a whole tile takes.
+  int64_t tile_points() const { return across < 0 ? int64_t{width} * tile.vectors : tile.vectors; }
 };
-
-/// An extent, one that depends on the mini-batch being taken for that of an ordinary one.
-int64_t usual_extent(const Size &);
-
-/// Cycles or so of one summed point in the best tiles.
-double tile_cycles(const Kernel &, const Processor &);
 
 /// The same contraction with the m and n, of its free axes, that are likely the fastest.
 Kernel arrange_contraction(const Kernel &, const Processor &);
@@ -74,6 +66,12 @@ bool is_same_at_all(const Access &operand, size_t outer);
 
 /// Whether b can be packed ahead: it is the same for all of the outer axes, and its extents are known.
 bool can_pack(const Kernel &);
+
+/// The extent of an axis, of the outer ones and then m and n.
+const Size &extent_of(const Kernel &, size_t axis);
+
+/// The axis, of the outer ones and then m and n, that tiles of n go along.
+int column_axis(const ContractionPlan &, const Kernel &);
 
 /// Points of axes.
 Size points_of(std::span<const Size> axes);

@@ -1,6 +1,7 @@
 #include "codegen/fit_contractions.h"
 
 #include "codegen/contraction_plan.h"
+#include "codegen/slab_panels.h"
 
 #include <algorithm>
 #include <map>
@@ -12,7 +13,7 @@ namespace {
 class ContractionFitting {
 public:
   ContractionFitting(std::vector<Task> &tasks, Entry &entry, const Processor &target)
-      : buffers_(entry.buffers), loops_(entry.loops), target_(target), levels_{{&tasks, {}, -1, 1}} {
+      : entry_(entry), buffers_(entry.buffers), loops_(entry.loops), target_(target), levels_{{&tasks, {}, -1, 1}} {
     visit(tasks);
     for (auto &[tasks_of_level, packings] : made_)
       tasks_of_level->insert(tasks_of_level->end(), std::make_move_iterator(packings.begin()),
@@ -41,6 +42,8 @@ private:
       } else if (task.kernel.contraction) {
         task.kernel = arrange_contraction(task.kernel, target_);
         if (can_pack(task.kernel)) pack(task.kernel);
+      } else if (!task.kernel.steps.empty()) {
+        pack_for_turns(task.kernel, entry_, target_);
       }
     }
   }
@@ -150,6 +153,7 @@ private:
     return static_cast<BufferId>(buffers_.size()) - 1;
   }
 
+  Entry &entry_;
   std::vector<Buffer> &buffers_;
   const std::vector<TurnLoop> &loops_;
   const Processor &target_;

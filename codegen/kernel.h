@@ -137,7 +137,7 @@ struct Contraction {
 
 /// The columns of a matrix b[n, k…] in panels, in the order in which the tiles of a contraction read them: panel p holds, for each k in turn, the
 /// columns from width·p on, `width` of them. What a panel holds past n has no meaning. `from` is an access over the axes (n, k…). Such a kernel has
-/// neither axes nor stages.
+/// no stages, and no axes but those that a step has in front.
 struct Packing {
   Size n;
   std::vector<Size> k;
@@ -163,9 +163,11 @@ enum class Lanes : uint8_t {
 
 /// Points of a kernel that need no visit: those whose `column` is not below the end of the stretch of `triangle_stretch` rows that their `row` is in. What
 /// is computed there is not read, or what reads it is as if it were not there: e^-inf in a sum. Both are numbers of axes: the outer ones, then m, n,
-/// k… or a stage's own, of which the column then is the last.
+/// k… or a stage's own, of which the column then is the last. Where the kernel has a block of the rows, its first row's number, a multiple of
+/// the stretch, is the i32 element that `first` is of, which no axis of its own moves along.
 struct Triangle {
   int row = 0, column = 0;
+  std::optional<Access> first = {};
 };
 constexpr int64_t triangle_stretch = 32;
 

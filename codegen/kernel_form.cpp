@@ -63,7 +63,7 @@ public:
       renumber(to.ordering->keys);
       renumber(to.ordering->result);
     }
-    to.triangle = kernel.triangle;
+    if ((to.triangle = kernel.triangle) && to.triangle->first) renumber(*to.triangle->first);
     if ((to.packing = kernel.packing)) {
       renumber(to.packing->from);
       to.packing->to = buffer(to.packing->to);
@@ -81,8 +81,11 @@ private:
   BufferId buffer(BufferId id) {
     size_t number = number_in(call.buffers, id);
     if (number == form.buffers.size())
-      form.buffers.push_back(
-          {entry_.buffers[id].elem, bytes_per_turn(entry_, entry_.buffers[id].space), {}, entry_.buffers[id].streamed});
+      form.buffers.push_back({entry_.buffers[id].elem,
+                              bytes_per_turn(entry_, entry_.buffers[id].space),
+                              {},
+                              entry_.buffers[id].streamed,
+                              entry_.buffers[id].space == Space::slab});
     return static_cast<BufferId>(number);
   }
 
@@ -149,7 +152,15 @@ public:
         value = load_of(Elem::i32, {point(slab_bytes), value.axis, {}, {}}, value.place);
     }
     if (kernel.contraction) slice(kernel.contraction->a), slice(kernel.contraction->b);
-    if (auto &t = kernel.triangle) t->row -= static_cast<int>(around), t->column -= static_cast<int>(around);
+    if (auto &p = kernel.packing) {
+      Access to{p->to, 0, {}, {}};
+      slice(p->from), slice(to);
+      p->to = to.buffer;
+    }
+    if (auto &t = kernel.triangle) {
+      t->row -= static_cast<int>(around), t->column -= static_cast<int>(around);
+      if (t->first) slice(*t->first);
+    }
     kernel.axes.erase(kernel.axes.begin(), kernel.axes.begin() + static_cast<std::ptrdiff_t>(around));
   }
 
@@ -194,11 +205,14 @@ public:
     if (const auto &o = kernel.ordering) add(o->count), add(o->keys), add(o->result), add(o->elem);
     if (const auto &p = kernel.packing) add(p->n), add(p->k), add(p->width), add(p->from), add(p->to), add(p->elem);
     for (const FormBuffer &buffer : form.buffers) {
-      add(buffer.elem), add(buffer.per_turn), add(buffer.streamed);
+      add(buffer.elem), add(buffer.per_turn), add(buffer.streamed), add(buffer.near);
       for (bool is_apart : buffer.apart) add(is_apart);
     }
     add(kernel.triangle.has_value());
-    if (const auto &t = kernel.triangle) add(t->row), add(t->column);
+    if (const auto &t = kernel.triangle) {
+      add(t->row), add(t->column), add(t->first.has_value());
+      if (t->first) add(*t->first);
+    }
     add(kernel.slab_bytes);
     for (const FormStep &step : form.steps) {
       add(step.turns), add(step.calls.size());
@@ -279,8 +293,9 @@ private:
   /// A step's kernel without the axes around it: where it is along them is in the places.
   StepCall step_call(const Entry &entry, const Kernel &part, size_t around, KernelForm &form, KernelCall &whole) {
     const Slices slices(entry, part, around, form.kernel.slab_bytes);
-    const KernelCall inner =
-        call_of(slices.entry, slices.kernel.contraction ? arrange_contraction(slices.kernel, target_) : slices.kernel);
+    const KernelCall inner = call_of(slices.entry, slices.kernel.contraction && !slices.kernel.contraction->panel
+                                                       ? arrange_contraction(slices.kernel, target_)
+                                                       : slices.kernel);
     StepCall made_call;
     made_call.name = made.forms[inner.form].kernel.name, made_call.extent = inner.sharing.extent;
     for (BufferId id : inner.buffers) {

@@ -19,6 +19,7 @@ struct FormBuffer {
   Size per_turn;           // bytes that it moves on from one step of a call to the next
   std::vector<bool> apart; // from each buffer of the form: they never share a byte
   bool streamed = false;   // Buffer::streamed
+  bool near = false;       // a thread's scratch, which is in its caches
 };
 
 /// Where a buffer of a step's kernel is: bytes from a buffer of the kernel with steps, or (-1) from its thread's scratch.

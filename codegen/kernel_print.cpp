@@ -102,7 +102,8 @@ std::string print(const Kernel &kernel, const std::vector<Buffer> &buffers) {
   if (const auto &o = kernel.ordering)
     text += fmt::format("  ordering {} count {}\n    keys {}\n    result {}\n", ir::name(o->elem), to_string(o->count),
                         print(o->keys, buffers), print(o->result, buffers));
-  if (const auto &t = kernel.triangle) text += fmt::format("  i{} to the stretch of i{}\n", t->column, t->row);
+  if (const auto &t = kernel.triangle)
+    text += fmt::format("  i{} to the stretch of i{}{}\n", t->column, t->row, t->first ? " + " + print(*t->first, buffers) : "");
   for (const Step &step : kernel.steps) {
     text += fmt::format("  step {} turns\n", step.turns);
     for (const Kernel &part : step.kernels) text += indented(print(part, buffers));

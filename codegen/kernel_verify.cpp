@@ -15,7 +15,8 @@ using Error = std::string; // empty: none
 
 class KernelCheck {
 public:
-  KernelCheck(const Entry &entry, const Kernel &kernel) : entry_(entry), kernel_(kernel) {}
+  /// `around`: the axes of what it is a step of, and that of the turns.
+  KernelCheck(const Entry &entry, const Kernel &kernel, size_t around = 0) : entry_(entry), kernel_(kernel), around_(around) {}
 
   Error check() {
     made_.assign(kernel_.values.size(), Made::nowhere);
@@ -45,7 +46,7 @@ private:
         if (!part.steps.empty()) return "a step has steps";
         if (part.axes.size() < axes.size() || !std::equal(axes.begin(), axes.end(), part.axes.begin()))
           return fmt::format("{} has other axes than what it is a step of", part.name);
-        if (Error e = KernelCheck(entry_, part).check(); !e.empty()) return fmt::format("{}: {}", part.name, e);
+        if (Error e = KernelCheck(entry_, part, axes.size()).check(); !e.empty()) return fmt::format("{}: {}", part.name, e);
       }
     }
     return "";
@@ -72,6 +73,10 @@ private:
     const int outer = static_cast<int>(kernel_.axes.size());
     if (kernel_.ordering || kernel_.packing) return "a triangle of what has no stages";
     if (t.row < 0 || t.column < 0 || t.row == t.column) return "a triangle without two axes";
+    if (t.first) {
+      if (Error e = check(*t.first, kernel_.axes.size()); !e.empty()) return e;
+      if (entry_.buffers[t.first->buffer].elem != ir::Elem::i32) return "a triangle's first row is no i32";
+    }
     if (kernel_.contraction) {
       const bool is_inside = std::min(t.row, t.column) >= outer && std::max(t.row, t.column) <= outer + 2;
       return is_inside && kernel_.contraction->k.size() == 1 ? "" : "a contraction's triangle is of m, n and one k";
@@ -81,9 +86,9 @@ private:
   }
 
   Error packing(const Packing &p) {
-    if (!kernel_.stages.empty() || !kernel_.axes.empty()) return "a packing has neither axes nor stages";
+    if (!kernel_.stages.empty() || kernel_.axes.size() != around_) return "a packing has neither axes of its own nor stages";
     if (p.width < 1 || p.k.empty()) return "a packing without columns or rows";
-    if (Error e = check(p.from, 1 + p.k.size()); !e.empty()) return e;
+    if (Error e = check(p.from, around_ + 1 + p.k.size()); !e.empty()) return e;
     if (!p.from.indirect.empty()) return "what is packed lies at affine addresses";
     if (p.to < 0 || p.to >= static_cast<int>(entry_.buffers.size())) return fmt::format("no buffer b{}", p.to);
     if (!ir::is_float(p.elem) || !ir::is_float(entry_.buffers[p.from.buffer].elem)) return "a packing of no floats";
@@ -183,6 +188,7 @@ private:
 
   const Entry &entry_;
   const Kernel &kernel_;
+  const size_t around_;
   std::vector<Made> made_;
 };
 

@@ -19,10 +19,12 @@
 
 namespace nnc::codegen {
 
-/// The points that straight-line code is emitted for at once: one, or `vectors` vectors of `width` along the lane axis.
+/// The points that straight-line code is emitted for at once: one, or `vectors` vectors of `width` along the lane axis, behind each other or, each of the whole
+/// axis, at neighbouring points of another.
 struct Block {
   std::vector<llvm::Value *> axes; // i64 loop variables, outer axes first; of the lane axis that of the first lane
   int lane_axis = -1;              // none: scalars
+  int vector_axis = -1;            // at neighbouring points of which the vectors lie; none: behind each other
   int width = 1, vectors = 1;
   std::vector<llvm::Value *> masks; // per vector of i1; null: all lanes
 
@@ -121,6 +123,11 @@ void store(KernelFunction &, const Access &, const Block &, const Computations &
 
 /// Where an access is at a point given by scalar axes: the element's address.
 llvm::Value *address(KernelFunction &, const Access &, const std::vector<llvm::Value *> &axes, const Computations &);
+
+/// The end of the columns that a kernel's triangle leaves `row`, a number among its own rows: behind the row's stretch. The first of its rows that is left
+/// `column`. Both may lie outside of the kernel.
+llvm::Value *end_of_columns(KernelFunction &, llvm::Value *row);
+llvm::Value *first_of_rows(KernelFunction &, llvm::Value *column);
 
 /// A value in the register type of `elem`, of memory's or from it.
 llvm::Type *memory_type(llvm::LLVMContext &, ir::Elem);

@@ -48,11 +48,15 @@ Computed emit_elementwise(KernelFunction &f, const Instruction &i, const Block &
 Computed emit_axis(KernelFunction &f, int axis, const Block &block) {
   llvm::Type *i32 = f.b.getInt32Ty();
   Value *first = f.b.CreateTrunc(block.axes[axis], i32);
-  if (axis != block.lane_axis) return {{first}, true};
+  const bool moves_by_vector = axis == block.vector_axis;
+  if (axis != block.lane_axis && !moves_by_vector) return {{first}, true};
   Computed result{{}, false};
-  for (int v = 0; v < block.vectors; ++v)
-    result.parts.push_back(
-        f.b.CreateAdd(f.b.CreateVectorSplat(block.width, first), counting(i32, block.width, int64_t{v} * block.width)));
+  for (int v = 0; v < block.vectors; ++v) {
+    const int64_t before = block.vector_axis >= 0 ? 0 : int64_t{v} * block.width;
+    llvm::Value *steps = moves_by_vector ? f.b.CreateVectorSplat(block.width, f.b.getInt32(static_cast<uint32_t>(v)))
+                                         : counting(i32, block.width, before);
+    result.parts.push_back(f.b.CreateAdd(f.b.CreateVectorSplat(block.width, first), steps));
+  }
   return result;
 }
 

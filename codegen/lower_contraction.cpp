@@ -45,8 +45,19 @@ Sharing contraction_sharing(const Kernel &kernel, const Processor &target) {
 ContractionLowering::Value *ContractionLowering::from(int axis) { return axis == plan_.shared_axis ? f_.begin : f_.integer(0); }
 
 ContractionLowering::Value *ContractionLowering::to(int axis) {
-  if (axis == plan_.shared_axis) return f_.end;
-  return f_.size(axis < static_cast<int>(outer_) ? f_.kernel.axes[axis] : axis == static_cast<int>(outer_) ? c_.m : c_.n);
+  return to_last_row(axis, axis == plan_.shared_axis ? f_.end : f_.size(extent_of(f_.kernel, static_cast<size_t>(axis))));
+}
+
+bool ContractionLowering::is_cut(int axis) const {
+  const auto &triangle = f_.kernel.triangle;
+  return triangle && triangle->first && triangle->column == axis;
+}
+
+ContractionLowering::Value *ContractionLowering::to_last_row(int axis, Value *end) {
+  if (!is_cut(axis)) return end;
+  const size_t inner = static_cast<size_t>(f_.kernel.triangle->row) - outer_;
+  const Size &rows = inner == 0 ? c_.m : inner == 1 ? c_.n : c_.k[inner - 2];
+  return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, end_of_columns(f_, f_.b.CreateSub(f_.size(rows), f_.integer(1))));
 }
 
 void ContractionLowering::emit() {
@@ -57,6 +68,11 @@ void ContractionLowering::emit() {
 /// Calls body at the points of the outer axes from `axis` on.
 void ContractionLowering::outer_axis(size_t axis, const std::function<void()> &body) {
   if (axis == outer_) return body();
+  if (static_cast<int>(axis) == plan_.across) { // each_columns goes along it
+    axes_.push_back(f_.integer(0));
+    outer_axis(axis + 1, body);
+    return axes_.pop_back();
+  }
   f_.loop(from(static_cast<int>(axis)), to(static_cast<int>(axis)), 1, [&](Value *index) {
     axes_.push_back(index);
     outer_axis(axis + 1, body);
@@ -65,10 +81,11 @@ void ContractionLowering::outer_axis(size_t axis, const std::function<void()> &b
 }
 
 void ContractionLowering::blocks_of_columns() {
-  const int axis = static_cast<int>(outer_) + 1;
-  const int64_t block = plan_.width * plan_.tile.vectors * plan_.block_tiles;
+  const int axis = column_axis(plan_, f_.kernel);
+  const int64_t block = plan_.tile_points() * plan_.block_tiles;
+  const Size &extent = extent_of(f_.kernel, static_cast<size_t>(axis));
   Value *end = to(axis);
-  if (c_.n.is_constant() && c_.n.c[0] <= block) return blocks_of_rows(from(axis), end);
+  if (extent.is_constant() && extent.c[0] <= block) return blocks_of_rows(from(axis), end);
   f_.loop(from(axis), end, block, [&](Value *n) {
     blocks_of_rows(n, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, f_.b.CreateAdd(n, f_.integer(block)), end));
   });
@@ -77,15 +94,18 @@ void ContractionLowering::blocks_of_columns() {
 /// One chunk of k after the other, and in each all outer points. Rows of a and panels of b that are the same at all of them are copied once for a chunk.
 void ContractionLowering::passes() {
   const int m = static_cast<int>(outer_);
-  Value *n_first = from(m + 1), *n_end = to(m + 1);
+  const int column = column_axis(plan_, f_.kernel);
+  Value *n_first = from(column), *n_end = to(column);
   int64_t points = 1;
-  for (const Size &extent : f_.kernel.axes) points *= extent.c[0];
+  for (size_t axis = 0; axis < outer_; ++axis)
+    if (static_cast<int>(axis) != plan_.across) points *= f_.kernel.axes[axis].c[0];
   const bool copies = plan_.a_pitch > 0, copies_once = copies && is_same_at_all(c_.a, outer_);
   const bool packs = plan_.panel == Panel::own, packs_once = packs && is_same_at_all(c_.b, outer_);
   auto all_rows = [&](const Columns &columns, const Chunk &chunk) {
     Value *point = f_.integer(0);
     for (size_t axis = 0; axis < outer_; ++axis)
-      point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
+      if (static_cast<int>(axis) != plan_.across)
+        point = f_.b.CreateAdd(f_.b.CreateMul(point, f_.size(f_.kernel.axes[axis])), axes_[axis]);
     Value *m_first = from(m), *row = f_.b.CreateMul(point, f_.integer(plan_.block_rows / points));
     rows(columns, m_first, to(m), f_.b.CreateSub(m_first, row), chunk);
   };
@@ -113,12 +133,13 @@ void ContractionLowering::passes() {
 
 /// Calls body for each chunk of k in turn.
 void ContractionLowering::chunks(const std::function<void(const Chunk &)> &body) {
-  Value *zero = f_.integer(0), *end = f_.size(c_.k[plan_.chunk_axis]);
+  const int last_axis = static_cast<int>(outer_) + 2 + plan_.chunk_axis;
+  Value *zero = f_.integer(0), *end = to_last_row(last_axis, f_.size(c_.k[plan_.chunk_axis]));
   Chunk chunk{{}, zero, end, f_.b.getTrue(), f_.b.getTrue()};
   if (!plan_.splits_k) return body(chunk);
   auto axis = [&](auto &self, int number, Value *is_first, Value *is_last) -> void {
     const int64_t step = number == plan_.chunk_axis ? plan_.k_chunk : 1;
-    Value *extent = f_.size(c_.k[number]);
+    Value *extent = number == plan_.chunk_axis ? end : f_.size(c_.k[number]);
     f_.loop(zero, extent, step, [&](Value *k) {
       Value *next = f_.b.CreateAdd(k, f_.integer(step));
       Value *first_here = f_.b.CreateAnd(is_first, f_.b.CreateICmpEQ(k, zero));
@@ -136,8 +157,9 @@ void ContractionLowering::chunks(const std::function<void(const Chunk &)> &body)
   axis(axis, 0, f_.b.getTrue(), f_.b.getTrue());
 }
 
-/// The tiles of n from `first` to `end`, of which the first is a whole number of tiles.
+/// The tiles of n from `first` to `end`, of which the first is a whole number of tiles; or all of n at points from `first` to `end` of the axis across.
 void ContractionLowering::each_columns(Value *first, Value *end, const std::function<void(const Columns &)> &body) {
+  if (plan_.across >= 0) return each_points(first, end, body);
   const int64_t width = plan_.width, step = width * plan_.tile.vectors;
   auto number = [&](Value *n) { return f_.b.CreateUDiv(f_.b.CreateSub(n, first), f_.integer(step)); };
   Value *whole = f_.b.CreateSub(end, f_.b.CreateURem(f_.b.CreateSub(end, first), f_.integer(step)));
@@ -155,6 +177,25 @@ void ContractionLowering::each_columns(Value *first, Value *end, const std::func
   }
 }
 
+void ContractionLowering::each_points(Value *first, Value *end, const std::function<void(const Columns &)> &body) {
+  const int64_t step = plan_.tile.vectors;
+  const Size &extent = f_.kernel.axes[plan_.across];
+  Value *zero = f_.integer(0);
+  Value *mask = c_.n.c[0] == plan_.width ? nullptr : lanes_below(f_, f_.integer(c_.n.c[0]), plan_.width, 0);
+  Value *whole = f_.b.CreateSub(end, f_.b.CreateURem(f_.b.CreateSub(end, first), f_.integer(step)));
+  auto at = [&](Value *point, int vectors) {
+    Value *tile = f_.b.CreateUDiv(f_.b.CreateSub(point, first), f_.integer(step));
+    Value *lane = f_.b.CreateMul(f_.b.CreateURem(f_.b.CreateSub(point, first), f_.integer(step)), f_.integer(plan_.width));
+    axes_.at(static_cast<size_t>(plan_.across)) = point;
+    body({zero, tile, lane, vectors, mask});
+    axes_.at(static_cast<size_t>(plan_.across)) = zero;
+  };
+  if (!extent.is_constant() || extent.c[0] >= step)
+    f_.loop(first, whole, step, [&](Value *point) { at(point, plan_.tile.vectors); });
+  const bool divides = plan_.shared_axis != plan_.across && extent.is_constant() && extent.c[0] % step == 0;
+  if (!divides && step > 1) f_.loop(whole, end, 1, [&](Value *point) { at(point, 1); });
+}
+
 void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
   const int axis = static_cast<int>(outer_);
   Value *first = from(axis), *end = to(axis);
@@ -166,7 +207,7 @@ void ContractionLowering::blocks_of_rows(Value *n_first, Value *n_end) {
       });
     });
   // A thread's share ends at a tile, not at a block.
-  const bool divides = axis != plan_.shared_axis && c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
+  const bool divides = axis != plan_.shared_axis && !is_cut(axis) && c_.m.is_constant() && c_.m.c[0] % plan_.block_rows == 0;
   f_.loop(first, end, plan_.block_rows, [&](Value *m) {
     Value *m_end = f_.b.CreateAdd(m, f_.integer(plan_.block_rows));
     if (!divides) m_end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, m_end, end);
@@ -219,7 +260,8 @@ Block ContractionLowering::block_at(const Columns &columns, Value *m) const {
   if (plan_.width == 1) return block;
   block.lane_axis = static_cast<int>(outer_) + 1;
   block.width = plan_.width, block.vectors = columns.vectors;
-  block.masks.assign(columns.vectors, nullptr);
+  block.vector_axis = plan_.across;
+  block.masks.assign(columns.vectors, plan_.across < 0 ? nullptr : columns.last_mask);
   block.masks.back() = columns.last_mask;
   return block;
 }

@@ -13,7 +13,8 @@ public:
 
 private:
   using Value = llvm::Value;
-  /// A stretch of n: `vectors` vectors from `n` on, the last of which may be masked, from `lane` on in tile number `tile` of the block.
+  /// A stretch of n: `vectors` vectors from `n` on, the last of which may be masked (all, where they lie across), from `lane` on in tile number `tile` of
+  /// the block.
   struct Columns {
     Value *n, *tile, *lane;
     int vectors;
@@ -34,10 +35,15 @@ private:
   // Loops.
   Value *from(int axis);
   Value *to(int axis);
+  /// Whether an axis, of the outer ones, then m, n, k, counts the columns of a triangle of whose rows the kernel has a block; their end then, which is
+  /// that of its last row.
+  bool is_cut(int axis) const;
+  Value *to_last_row(int axis, Value *end);
   void outer_axis(size_t axis, const std::function<void()> &body);
   void passes();
   void blocks_of_columns();
   void each_columns(Value *first, Value *end, const std::function<void(const Columns &)> &);
+  void each_points(Value *first, Value *end, const std::function<void(const Columns &)> &);
   void chunks(const std::function<void(const Chunk &)> &);
   void blocks_of_rows(Value *n_first, Value *n_end);
   void rows(const Columns &, Value *m, Value *end, Value *block, const Chunk &);

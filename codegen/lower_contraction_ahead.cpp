@@ -75,16 +75,21 @@ void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows 
   for (ValueId id : epilogue_.code) {
     const Instruction &i = f_.kernel.values[id];
     const bool is_own = i.access.indirect.empty() && !stride_of(i.access, outer_).is_zero();
-    if (!is_own || !(stride_of(i.access, outer_ + 1) == Size(1))) continue;
+    if (i.code != Code::load && i.code != Code::store) continue;
+    if (!is_own || f_.form.buffers[i.access.buffer].near || !(stride_of(i.access, outer_ + 1) == Size(1))) continue;
     if (i.code == Code::load) loads.push_back(&i.access);
     if (i.code == Code::store && !f_.form.buffers[i.access.buffer].streamed) stores.push_back(&i.access);
   }
+  const bool is_across = plan_.across >= 0;
+  Value *elements = f_.integer(int64_t{plan_.width} * (is_across ? 1 : columns.vectors));
   for (const Access *access : loads.empty() ? stores : loads)
-    for (int row = 0; row < rows.count; ++row) {
-      std::vector<Value *> axes = axes_;
-      axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
-      fetch_lines(*access, axes, f_.integer(int64_t{plan_.width} * columns.vectors));
-    }
+    for (int row = 0; row < rows.count; ++row)
+      for (int vector = 0; vector < (is_across ? columns.vectors : 1); ++vector) {
+        std::vector<Value *> axes = axes_;
+        if (is_across) axes[plan_.across] = f_.b.CreateAdd(axes[plan_.across], f_.integer(vector));
+        axes.push_back(f_.b.CreateAdd(rows.m, f_.integer(row))), axes.push_back(columns.n);
+        fetch_lines(*access, axes, elements);
+      }
 }
 
 /// `elements` neighbours, from the access at `axes` on.

@@ -59,13 +59,12 @@ std::pair<Value *, Value *> ContractionLowering::in_triangle(int axis, Value *fi
   const auto &triangle = f_.kernel.triangle;
   if (!triangle) return {first, end};
   const int here = static_cast<int>(outer_) + axis, there = static_cast<int>(outer_) + other;
-  auto stretch_of = [&](Value *point) { return f_.b.CreateAnd(point, f_.integer(-triangle_stretch)); };
   if (triangle->row == there && triangle->column == here) {
-    Value *last = stretch_of(f_.b.CreateAdd(at, f_.integer(count - 1)));
-    end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, f_.b.CreateAdd(last, f_.integer(triangle_stretch)));
+    Value *last = f_.b.CreateAdd(at, f_.integer(count - 1));
+    end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, end_of_columns(f_, last));
   }
   if (triangle->row == here && triangle->column == there)
-    first = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, first, stretch_of(at));
+    first = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, first, first_of_rows(f_, at));
   return {first, end};
 }
 
@@ -208,9 +207,8 @@ void ContractionLowering::accumulate(const Columns &columns, const Rows &rows, c
     f_.b.CreateStore(llvm::Constant::getNullValue(vector_), sums.back());
   });
   if (plan_.splits_k)
-    f_.when(f_.b.CreateNot(chunk.is_first), [&] {
-      each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, address(i, v)), sums[at]); });
-    });
+    f_.when(f_.b.CreateNot(chunk.is_first),
+            [&] { each([&](int i, int v, int at) { f_.b.CreateStore(f_.b.CreateLoad(vector_, address(i, v)), sums[at]); }); });
   f_.when(chunk.is_last, [&] { fetch_for_epilogue(columns, rows); });
   auto [first, end] = in_triangle(2, chunk.first, chunk.end, 0, rows.m, rows.count);
   std::tie(first, end) = in_triangle(2, first, end, 1, columns.n, int64_t{plan_.width} * columns.vectors);

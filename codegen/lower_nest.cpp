@@ -165,8 +165,8 @@ Value *Nest::end_of_last_axis(const Stage &s, const Block &block) {
   Value *end = f_.size(s.axes.back());
   const auto &triangle = kernel_.triangle;
   if (!triangle || static_cast<int>(kernel_.axes.size() + s.axes.size()) - 1 != triangle->column) return end;
-  Value *stretch = f_.b.CreateAnd(block.axes[static_cast<size_t>(triangle->row)], f_.integer(-triangle_stretch));
-  return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, f_.b.CreateAdd(stretch, f_.integer(triangle_stretch)));
+  Value *row = block.axes[static_cast<size_t>(triangle->row)];
+  return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, end_of_columns(f_, row));
 }
 
 /// The stage's last axis in whole blocks, then the rest as one masked block.

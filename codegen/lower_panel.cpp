@@ -104,6 +104,7 @@ private:
         axes.insert(axes.end(), k_.begin(), k_.end());
         axes.push_back(here);
         Value *from = address(f_, source_.access, axes, source_.values);
+        if (!f_.form.buffers[source_.access.buffer].near) fetch_next(from);
         llvm::Instruction *loaded = mask ? static_cast<llvm::Instruction *>(
                                                f_.b.CreateMaskedLoad(many, from, align, mask, llvm::Constant::getNullValue(many)))
                                          : f_.b.CreateAlignedLoad(many, from, align);
@@ -113,6 +114,15 @@ private:
       for (int lane = 0; lane < width; ++lane)
         f_.b.CreateStore(rows[lane], address_in_panel(f_.b.CreateAdd(number, f_.integer(lane)), v));
     });
+  }
+
+  /// What the next panel has where this one has `from`.
+  void fetch_next(Value *from) {
+    constexpr unsigned read = 0, first_level = 3, data = 1;
+    Value *columns = f_.size(stride_of(source_.access, source_.before.size()) * Size(int64_t{columns_.width} * columns_.stride));
+    Value *next = f_.b.CreateGEP(memory_type(f_.context(), f_.form.buffers[source_.access.buffer].elem), from, columns);
+    f_.b.CreateIntrinsic(llvm::Intrinsic::prefetch, {next->getType()},
+                         {next, f_.b.getInt32(read), f_.b.getInt32(first_level), f_.b.getInt32(data)});
   }
 
   KernelFunction &f_;

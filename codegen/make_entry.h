@@ -11,7 +11,7 @@ namespace nnc::codegen {
 struct SlabLimits {
   int64_t least_product = 16384;   // multiply-adds of a slab's product: less is not worth the calls
   int64_t most_bytes = 1 << 20;    // of a thread's scratch, which is to stay in the second-level cache
-  int64_t block_bytes = 512 << 10; // where a slab has more, of that of a block of rows
+  int64_t block_bytes = 640 << 10; // where a slab has more, of that of a block of rows
 };
 
 struct EntryOptions {

@@ -14,6 +14,20 @@ void visit_accesses(Kernel &kernel, const std::function<void(Access &, bool)> &v
     }
   if (kernel.contraction) visit(kernel.contraction->a, false), visit(kernel.contraction->b, false);
   if (kernel.ordering) visit(kernel.ordering->keys, false), visit(kernel.ordering->result, true);
+  if (kernel.triangle && kernel.triangle->first) visit(*kernel.triangle->first, false);
+}
+
+std::vector<Size> extents_of(const Kernel &kernel) {
+  std::vector<Size> extents = kernel.axes, inner;
+  if (const auto &c = kernel.contraction) {
+    inner = {c->m, c->n};
+    inner.insert(inner.end(), c->k.begin(), c->k.end());
+  } else {
+    for (const Stage &stage : kernel.stages)
+      if (stage.axes.size() > inner.size()) inner = stage.axes;
+  }
+  extents.insert(extents.end(), inner.begin(), inner.end());
+  return extents;
 }
 
 void visit_accesses(const Kernel &kernel, const std::function<void(const Access &, bool)> &visit) {
@@ -150,27 +164,51 @@ std::optional<Kernel> with_slabs_first(const Kernel &kernel, const SlabAxes &sla
 std::optional<int64_t> reach(const Kernel &kernel, const Access &access, size_t around) {
   if (!access.indirect.empty() || !access.constant.is_constant() || access.constant.c[0] < 0) return std::nullopt;
   int64_t most = access.constant.c[0];
-  auto add = [&](size_t axis, const Size &extent) {
+  const std::vector<Size> extents = extents_of(kernel);
+  for (size_t axis = around; axis < extents.size(); ++axis) {
     const Size stride = stride_of(access, axis);
-    if (stride.is_zero()) return true;
-    if (!stride.is_constant() || stride.c[0] < 0 || !extent.is_constant()) return false;
-    most += stride.c[0] * std::max<int64_t>(extent.c[0] - 1, 0);
-    return true;
-  };
-  for (size_t axis = around; axis < kernel.axes.size(); ++axis)
-    if (!add(axis, kernel.axes[axis])) return std::nullopt;
-  const size_t outer = kernel.axes.size();
-  std::vector<Size> inner;
-  if (kernel.contraction) {
-    inner = {kernel.contraction->m, kernel.contraction->n};
-    inner.insert(inner.end(), kernel.contraction->k.begin(), kernel.contraction->k.end());
-  } else {
-    for (const Stage &stage : kernel.stages)
-      if (stage.axes.size() > inner.size()) inner = stage.axes;
+    if (stride.is_zero()) continue;
+    if (!stride.is_constant() || stride.c[0] < 0 || !extents[axis].is_constant()) return std::nullopt;
+    most += stride.c[0] * std::max<int64_t>(extents[axis].c[0] - 1, 0);
   }
-  for (size_t axis = 0; axis < inner.size(); ++axis)
-    if (!add(outer + axis, inner[axis])) return std::nullopt;
   return most;
+}
+
+namespace {
+
+/// Takes slab axis `slab` out of the addresses, whose digit of that value it is: all that is below moves by less than its stride, all that is above by
+/// multiples of what the axis spans.
+bool take_digit(const std::vector<Size> &extents, Access &access, size_t slab) {
+  if (!access.strides[slab].is_constant()) return false;
+  const int64_t stride = access.strides[slab].c[0], digits = extents[slab].is_constant() ? extents[slab].c[0] : 0;
+  if (stride <= 0) return false;
+  const int64_t period = stride * digits; // 0: nothing is above
+  int64_t below = period > 0 ? access.constant.c[0] % period : access.constant.c[0];
+  access.constant = period > 0 ? access.constant.c[0] / period * stride + below : below;
+  for (size_t axis = 0; axis < access.strides.size(); ++axis) {
+    Size &other = access.strides[axis];
+    if (axis == slab || other.is_zero()) continue;
+    if (!other.is_constant() || other.c[0] < 0) return false;
+    if (period > 0 && other.c[0] % period == 0) {
+      other = other.c[0] / period * stride;
+      continue;
+    }
+    if (!extents[axis].is_constant()) return false;
+    below += other.c[0] * std::max<int64_t>(extents[axis].c[0] - 1, 0);
+  }
+  access.strides[slab] = 0;
+  return below < stride;
+}
+
+} // namespace
+
+std::optional<Access> within_slab(const Kernel &kernel, Access access, size_t slabs) {
+  if (!access.indirect.empty() || !access.constant.is_constant() || access.constant.c[0] < 0) return std::nullopt;
+  access.strides.resize(std::max(access.strides.size(), slabs));
+  const std::vector<Size> extents = extents_of(kernel);
+  for (size_t slab = slabs; slab-- > 0;)
+    if (!take_digit(extents, access, slab)) return std::nullopt;
+  return access;
 }
 
 } // namespace nnc::codegen

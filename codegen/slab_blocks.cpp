@@ -10,20 +10,6 @@ namespace nnc::codegen {
 
 namespace {
 
-/// All extents of a kernel: the outer axes, then m, n, k or a stage's.
-std::vector<Size> extents_of(const Kernel &kernel) {
-  std::vector<Size> extents = kernel.axes, inner;
-  if (const auto &c = kernel.contraction) {
-    inner = {c->m, c->n};
-    inner.insert(inner.end(), c->k.begin(), c->k.end());
-  } else {
-    for (const Stage &stage : kernel.stages)
-      if (stage.axes.size() > inner.size()) inner = stage.axes;
-  }
-  extents.insert(extents.end(), inner.begin(), inner.end());
-  return extents;
-}
-
 void set_extent(Kernel &kernel, size_t axis, const Size &extent) {
   if (axis < kernel.axes.size()) {
     kernel.axes[axis] = extent;
@@ -150,6 +136,11 @@ private:
       access.strides[around_ - 1] = stride * Size(count);
       access.constant = access.constant + stride * Size(first);
     });
+    if (kernel.triangle) {
+      Access row{numbers(), first, std::vector<Size>(around_), {}};
+      row.strides[around_ - 1] = Size(count);
+      kernel.triangle->first = std::move(row);
+    }
     set_extent(kernel, axis, count);
     kernel.axes[around_ - 1] = Size(turns);
     return kernel;

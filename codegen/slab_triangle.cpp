@@ -16,15 +16,10 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr int64_t least_extent = 2 * triangle_stretch;
 
-/// The extent of an axis of a kernel: of the outer axes, then m, n, k or a stage's only one.
+/// The extent of an axis of a kernel, 0 where it has no such.
 Size extent_of(const Kernel &kernel, size_t axis) {
-  if (axis < kernel.axes.size()) return kernel.axes[axis];
-  const size_t inner = axis - kernel.axes.size();
-  if (const auto &c = kernel.contraction)
-    return inner == 0 ? c->m : inner == 1 ? c->n : inner < c->k.size() + 2 ? c->k[inner - 2] : 0;
-  for (const Stage &stage : kernel.stages)
-    if (inner < stage.axes.size()) return stage.axes[inner];
-  return 0;
+  const std::vector<Size> extents = extents_of(kernel);
+  return axis < extents.size() ? extents[axis] : Size(0);
 }
 
 /// What the values of a kernel are at masked points, where that is known.
@@ -221,6 +216,16 @@ private:
 void find_triangle(std::vector<Kernel> &kernels, const std::set<BufferId> &own, size_t around) {
   const auto found = TriangleSearch(kernels, own, around).find();
   for (size_t k = 0; found && k < kernels.size(); ++k) kernels[k].triangle = (*found)[k];
+}
+
+bool is_of_rows(const std::vector<Kernel> &kernels, const Rows &rows) {
+  for (size_t k = 0; k < kernels.size(); ++k)
+    if (kernels[k].triangle && kernels[k].triangle->row != static_cast<int>(rows.axes[k])) return false;
+  return true;
+}
+
+void forget_triangle(std::vector<Kernel> &kernels) {
+  for (Kernel &kernel : kernels) kernel.triangle.reset();
 }
 
 } // namespace nnc::codegen

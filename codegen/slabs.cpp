@@ -2,6 +2,7 @@
 
 #include "codegen/slab_axes.h"
 #include "codegen/slab_blocks.h"
+#include "codegen/slab_scratch.h"
 #include "codegen/slab_triangle.h"
 #include "ir/builder.h"
 
@@ -168,40 +169,25 @@ public:
   /// The run as one kernel in the place of its kernels, where its scratch fits.
   bool replace() {
     const size_t around = slabs_.size() + 1;
-    Kernel whole;
-    whole.axes = slabs_;
     std::optional<Rows> rows;
     if (scratch_bytes(only_here()) > limits_.most_bytes && !(rows = this->rows())) return false;
     const std::set<BufferId> ids = only_here();
     if (std::none_of(ids.begin(), ids.end(), [&](BufferId id) { return is_large(id); })) return false;
-    const int64_t bytes = scratch_bytes(ids);
-    const int64_t block =
-        rows ? std::clamp(limits_.block_bytes * rows->count / bytes / 8 * 8, std::min<int64_t>(8, rows->count), rows->count) : 0;
-    std::set<BufferId> own; // of the thread
-    std::map<BufferId, BufferId> moved;
-    for (BufferId id : ids) {
-      int64_t elements = elements_in_slab(id);
-      if (rows) elements = (elements / std::max<int64_t>(rows->count - 1, 1) + 1) * block;
-      buffers_.push_back({Space::slab, 0, whole.slab_bytes, buffers_[id].elem, elements, buffers_[id].label});
-      whole.slab_bytes += whole_lines(elements * ir::bytes(buffers_[id].elem));
-      moved[id] = static_cast<BufferId>(buffers_.size() - 1);
-      own.insert(moved[id]);
-    }
     std::vector<Kernel> kernels = in_order_kernels();
     for (Kernel &kernel : kernels)
       visit_accesses(kernel, [&](Access &access, bool) {
-        const auto found = moved.find(access.buffer);
-        if (found == moved.end()) return;
-        access.buffer = found->second;
-        for (size_t axis = 0; axis < std::min(around, access.strides.size()); ++axis) access.strides[axis] = Size(0);
+        if (ids.contains(access.buffer)) access = *within_slab(kernel, access, slabs_.size());
       });
-    whole.place = kernels.front().place;
+    find_triangle(kernels, ids, around);
+    if (rows && !is_of_rows(kernels, *rows)) forget_triangle(kernels);
+    const SlabScratch scratch(kernels, ids, around, rows, limits_.block_bytes, buffers_);
+    Kernel whole;
+    whole.axes = slabs_, whole.slab_bytes = scratch.bytes, whole.place = kernels.front().place;
+    scratch.move_into(kernels, rows);
     if (rows)
-      whole.steps = in_blocks(kernels, *rows, block, own, around, entry_);
-    else {
-      find_triangle(kernels, own, around);
+      whole.steps = in_blocks(kernels, *rows, scratch.block, scratch.own, around, entry_);
+    else
       whole.steps = {{1, std::move(kernels)}};
-    }
     const std::vector<size_t> members = in_order();
     units_[members.front()].kernel = std::move(whole);
     for (size_t k = members.size(); k-- > 1;) {
@@ -267,14 +253,14 @@ private:
     int64_t elements = 0;
     for (const auto &[task, kernel] : members_)
       visit_accesses(kernel, [&](const Access &access, bool) {
-        if (access.buffer == id) elements = std::max(elements, *reach(kernel, access, slabs_.size() + 1) + 1);
+        if (access.buffer != id) return;
+        elements = std::max(elements, *reach(kernel, *within_slab(kernel, access, slabs_.size()), slabs_.size() + 1) + 1);
       });
     return elements;
   }
-  static int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
   int64_t scratch_bytes(const std::set<BufferId> &ids) const {
     int64_t bytes = 0;
-    for (BufferId id : ids) bytes += whole_lines(elements_in_slab(id) * ir::bytes(buffers_[id].elem));
+    for (BufferId id : ids) bytes += elements_in_slab(id) * ir::bytes(buffers_[id].elem);
     return bytes;
   }
 
@@ -341,7 +327,7 @@ private:
         for (size_t axis = 0; axis < slabs_.size(); ++axis) own.push_back(stride_of(access, axis));
         const auto [found, is_new] = along.try_emplace(access.buffer, own);
         if (!shared.contains(access.buffer)) return; // what is only read may be read anyhow
-        fits = fits && found->second == own && is_apart(member, access, own);
+        fits = fits && found->second == own && within_slab(member, access, slabs_.size());
       });
     if (!fits) return false;
     members_ = std::move(members), strides_ = std::move(along), shared_ = shared;
@@ -357,20 +343,6 @@ private:
         if (first == id && written_.contains(again)) return true;
     }
     return false;
-  }
-
-  /// Whether what an access touches in one slab lies apart from what it does in others: each axis steps over all that those within reach.
-  bool is_apart(const Kernel &kernel, const Access &access, const std::vector<Size> &strides) const {
-    std::optional<int64_t> within = reach(kernel, access, slabs_.size() + 1);
-    if (!within) return false;
-    int64_t span = *within + 1;
-    for (size_t axis = slabs_.size(); axis-- > 0;) {
-      if (!strides[axis].is_constant() || strides[axis].c[0] < span) return false;
-      if (axis == 0) break;
-      if (!slabs_[axis].is_constant()) return false;
-      span += strides[axis].c[0] * (slabs_[axis].c[0] - 1);
-    }
-    return true;
   }
 
   /// The members, each after those that it needs.

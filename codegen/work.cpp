@@ -98,7 +98,7 @@ private:
       touch(reads_, c->a, axes), touch(reads_, b, axes);
     }
     if (const auto &p = kernel_.packing) {
-      touch(reads_, p->from, joined({p->n}, p->k));
+      touch(reads_, p->from, joined(joined(kernel_.axes, {p->n}), p->k));
       touch(writes_, {p->to, 0, {1}, {}}, {buffers_[p->to].elements});
     }
     if (const auto &o = kernel_.ordering) {

@@ -122,6 +122,42 @@ TEST_CASE("contractions over outer axes, windows and gathered rows", "[lower]") 
   check(d, {.tolerance = 1e-4, .examples = {1, 7, 33}});
 }
 
+TEST_CASE("vectors of a tile at neighbouring points of an outer axis", "[lower]") {
+  // Rows of n ≤ 16 of an image: y[b, r, o, j] = Σ weight[o, i, p, q]·x[b, i, r + p, j + q], and with chunks of k the weights of few columns,
+  // dw[p, o, q] = Σ dy[o, b, i, j]·x[b, i + p, j + q]. Epilogues that know the point, read by it alone, and are long.
+  for (Elem elem : {Elem::f32, Elem::f64})
+    for (Size rows : {Size(2), Size(5), Size(14), B})
+      for (int64_t n : {3, 7, 14, 16}) {
+        Draft d;
+        const Size high = rows + Size(4), wide(n + 4), out(n);
+        BufferId x = d.buffer(elem, high * wide * Size(6)), w = d.buffer(elem, 10 * 3 * 25),
+                 y = d.buffer(elem, rows * out * Size(20)), of_row = d.buffer(elem, rows);
+        Kernel &kernel = d.kernel({2, rows});
+        kernel.contraction = Contraction{
+            10,  n, {3, 5, 5}, at(w, {0, 0, 75, 0, 25, 5, 1}), at(x, {high * wide * Size(3), wide, 0, 1, high * wide, wide, 1}),
+            elem};
+        d.stage({10, n});
+        ValueId sum = d.scalar(Op::add, {d.accumulator(elem), d.load(at(of_row, {0, 1}))});
+        sum = d.scalar(Op::mul, {sum, d.scalar(Op::convert, elem, {d.axis(1)})});
+        if (n == 7)
+          for (int i = 0; i < 12; ++i) sum = d.scalar(Op::max, {d.scalar(Op::neg, {sum}), d.load(at(of_row, {0, 1}))});
+        d.store(sum, at(y, {rows * out * Size(10), out, rows * out, 1}));
+        check(d, {.tolerance = elem == Elem::f32 ? 1e-4 : 1e-12, .examples = {1, 6, 9}, .cpus = {"native", "x86-64-v3"}});
+      }
+  for (int64_t points : {1, 3, 5})
+    for (int64_t n : {5, 16}) {
+      Draft d;
+      BufferId dy = d.buffer(Elem::f32, B * Size(6 * 400)), x = d.buffer(Elem::f32, B * Size(30 * 40)),
+               dw = d.buffer(Elem::f32, 7 * points * 6 * n);
+      Kernel &kernel = d.kernel({7, points});
+      kernel.contraction =
+          Contraction{6, n, {B, 20, 20}, at(dy, {0, 0, 400, 0, 2400, 20, 1}), at(x, {1, 40, 0, 1, 1200, 40, 1}), Elem::f32};
+      d.stage({6, n});
+      d.store(d.accumulator(Elem::f32), at(dw, {points * 6 * n, 6 * n, n, 1}));
+      check(d, {.tolerance = 1e-3, .examples = {1, 2, 9}, .cpus = {"native", "x86-64-v3"}});
+    }
+}
+
 TEST_CASE("steps advance rows, costs and the step, and end with a cost that is not finite", "[lower]") {
   Draft d;
   d.entry.steps = true, d.entry.costs = 1, d.entry.reports = 1;

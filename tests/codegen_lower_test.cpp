@@ -97,6 +97,21 @@ TEST_CASE("broadcast, transposed and strided accesses", "[lower]") {
   check(d);
 }
 
+TEST_CASE("every other element, and nothing of those between", "[lower]") {
+  for (Elem elem : {Elem::f32, Elem::f64, Elem::i32, Elem::boolean})
+    for (int64_t width : {1, 7, 8, 14, 33})
+      for (int64_t offset : {0, 1}) {
+        Draft d;
+        // The last element of a buffer is the last that lanes read or write.
+        BufferId x = d.buffer(elem, B * Size(2 * width) + Size(offset - 1)),
+                 y = d.buffer(elem, B * Size(2 * width) + Size(offset - 1));
+        d.kernel({B, width});
+        d.stage();
+        d.store(d.load(at(x, {2 * width, 2}, offset)), at(y, {2 * width, 2}, offset));
+        check(d);
+      }
+}
+
 TEST_CASE("rows of a source in the order of a row table, bytes converted", "[lower]") {
   for (Lanes lanes : {Lanes::outer, Lanes::inner}) {
     Draft d;

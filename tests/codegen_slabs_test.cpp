@@ -186,6 +186,19 @@ int steps_in_triangles(const Shapes &shapes, const codegen::SlabLimits &limits) 
   return count;
 }
 
+/// The operands of an attention that are packed for all blocks of a slab.
+int packings(const Shapes &shapes, const codegen::SlabLimits &limits) {
+  const codegen::Entry entry = make(shapes, limits).entry;
+  int count = 0;
+  for (const codegen::Kernel &kernel : entry.kernels)
+    for (size_t step = 0; step < kernel.steps.size(); ++step)
+      for (const codegen::Kernel &part : kernel.steps[step].kernels) {
+        if (part.packing) CHECK(step == 0);
+        count += part.packing.has_value();
+      }
+  return count;
+}
+
 constexpr codegen::SlabLimits whole{1, 1 << 20, 0};
 
 /// So little scratch that slabs go in blocks of as few rows as there may be.
@@ -230,6 +243,34 @@ TEST_CASE("attentions with long sequences run in blocks of rows", "[slabs]") {
                                Shapes{30, 24, 2, 3, Mask::bias, true, true, true}}) {
     CHECK(check(shapes, blocks, false) == 2);
     CHECK(check(shapes, blocks, true) == 2);
+  }
+}
+
+TEST_CASE("blocks of a causal attention's rows end at the diagonal", "[slabs]") {
+  // Blocks of 32 rows and what is left: 4, 1, 6 and none.
+  for (const Shapes &shapes :
+       {Shapes{100, 100, 2, 5, Mask::causal, true, true}, Shapes{129, 129, 2, 33, Mask::causal, true, true},
+        Shapes{70, 70, 2, 4, Mask::causal, true, true, true}}) {
+    CHECK(steps_in_triangles(shapes, blocks) == 20);
+    CHECK(check(shapes, blocks, false) == 2);
+    CHECK(check(shapes, blocks, true) == 2);
+  }
+  CHECK(steps_in_triangles({96, 96, 2, 4, Mask::causal, true, true}, blocks) == 10);
+  CHECK(check({96, 96, 2, 4, Mask::causal, true, true}, blocks, true) == 2);
+  CHECK(steps_in_triangles({96, 64, 2, 4, Mask::causal, true, true}, blocks) == 0);
+  CHECK(check({96, 64, 2, 4, Mask::causal, true, true}, blocks, true) == 2);
+}
+
+TEST_CASE("blocks of rows share the panels of a slab", "[slabs]") {
+  // The keys; the keys and the values for the gradient of the weights, and the keys again, where they lie far apart, for that of the queries.
+  const Shapes near{40, 50, 2, 6, Mask::none, true, true}, far{200, 90, 9, 32, Mask::bias, true, true};
+  CHECK(packings(near, blocks) == 3);
+  CHECK(packings(near, whole) == 0);
+  constexpr codegen::SlabLimits some{1, 512, 30 << 10};
+  CHECK(packings(far, some) == 5);
+  for (bool compiled : {false, true}) {
+    CHECK(check(near, blocks, compiled) == 2);
+    CHECK(check(far, some, compiled) == 2);
   }
 }
 
