@@ -4,6 +4,7 @@
 #include "driver/commands.h"
 #include "driver/entries.h"
 #include "runtime/memory_plan.h"
+#include "runtime/model.h"
 
 #include <fmt/format.h>
 
@@ -39,11 +40,12 @@ void print_memory(const frontend::Program &program, const Kernels &kernels) {
     if (counts[kind] > 0) fmt::print("  {:<18}{:>14} bytes\n", names[kind], grouped(bytes[kind]));
   for (const codegen::Entry &entry : kernels.unit.entries) {
     if (entry.name == "train")
-      fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch", grouped(entry.arena_bytes.at(program.batch)),
-                 program.batch, codegen::to_string(entry.arena_bytes));
-    if (entry.name == "evaluate" || entry.name == "predict")
-      fmt::print("    to {:<13}{:>14} bytes ({})\n", entry.name, grouped(entry.arena_bytes.at(program.batch)),
+      fmt::print("  {:<18}{:>14} bytes for a batch of {} ({})\n", "scratch",
+                 grouped(runtime::arena_bytes(entry.arena_bytes.c, program.batch)), program.batch,
                  codegen::to_string(entry.arena_bytes));
+    if (entry.name == "evaluate" || entry.name == "predict")
+      fmt::print("    to {:<13}{:>14} bytes ({})\n", entry.name,
+                 grouped(runtime::arena_bytes(entry.arena_bytes.c, program.batch)), codegen::to_string(entry.arena_bytes));
   }
   const runtime::MemoryPlan plan = runtime::memory_plan(kernels.description);
   fmt::print("  {:<18}{:>14} bytes as it is stored\n", "data", grouped(plan.data));

@@ -118,21 +118,28 @@ std::optional<int64_t> BuiltinCall::integer(size_t i, int64_t least) const {
   return std::nullopt;
 }
 
+std::optional<Dim> BuiltinCall::dimension_of(const Value &value, size_t i, bool batch) const {
+  if (counts_examples(value) && batch) return batch_dim;
+  const auto extent = elaborator.as_integer(value, what(i), arguments[i].span, context);
+  if (!extent) return std::nullopt;
+  if (*extent >= 1) return Dim{*extent, value.get<NumberValue>()->name};
+  report(K::dimension_not_positive, arguments[i].span, *extent);
+  return std::nullopt;
+}
+
+std::optional<Dim> BuiltinCall::dimension(size_t i) const {
+  const auto dim = dimension_of(arguments[i].value, i, true);
+  return dim && size_ok({*dim}) ? dim : std::nullopt;
+}
+
 std::optional<std::vector<Dim>> BuiltinCall::shape(size_t first, bool batch) const {
   std::vector<Dim> dims;
   bool ok = true;
   for (size_t i = first; i < arguments.size(); ++i)
     for_each_leaf(arguments[i].value, [&](const Value &leaf) {
-      if (counts_examples(leaf) && batch) {
-        dims.push_back(batch_dim);
-        return;
-      }
-      const auto extent = elaborator.as_integer(leaf, what(i), arguments[i].span, context);
-      ok = ok && extent.has_value();
-      if (!extent) return;
-      if (*extent < 1) report(K::dimension_not_positive, arguments[i].span, *extent);
-      ok = ok && *extent >= 1;
-      dims.push_back({*extent, leaf.get<NumberValue>()->name});
+      const auto dim = dimension_of(leaf, i, batch);
+      ok = ok && dim;
+      if (dim) dims.push_back(*dim);
     });
   if (!ok || !size_ok(dims)) return std::nullopt;
   return dims;

@@ -21,9 +21,12 @@ struct BuiltinCall {
   std::optional<TensorValue> tensor(size_t i, ElementKind literal = ElementKind::real) const;
   std::optional<TensorValue> real(size_t i) const;               // widened to real
   std::optional<int64_t> integer(size_t i, int64_t least) const; // of compile time, at least that
+  /// The argument as one dimension, which may be the number of examples.
+  std::optional<Dim> dimension(size_t i) const;
   /// Arguments from `first` on as dimensions; a list gives several. With `batch` one may be the number of examples.
   std::optional<std::vector<Dim>> shape(size_t first, bool batch = false) const;
-  std::string what(size_t i) const; // "argument 2 of `concat`"
+  std::string what(size_t i) const;                                           // "argument 2 of `concat`"
+  std::optional<Dim> dimension_of(const Value &, size_t i, bool batch) const; // the value being part of argument i
 
   // The walk's parts.
   Value result(ir::NodeId, Type) const;

@@ -104,7 +104,7 @@ Value stop_gradient(const BuiltinCall &call) {
 /// Rounds down and clamps to 0..n-1.
 Value to_index(const BuiltinCall &call) {
   const auto value = call.tensor(0);
-  const auto limit = call.shape(1, true);
+  const auto limit = call.dimension(1);
   if (!value || !limit) return {};
   ir::Builder &build = call.build();
   ir::NodeId node = value->node;
@@ -112,13 +112,13 @@ Value to_index(const BuiltinCall &call) {
   if (real) node = build.unary(Op::floor, node);
   if (!real) node = call.widen(*value, ElementKind::i32).node;
   const ir::Type type = build.type(node);
-  const ir::NodeId last = build.sub(call.count(limit->front(), type), build.constant(type, 1));
+  const ir::NodeId last = build.sub(call.count(*limit, type), build.constant(type, 1));
   // Clamped before it is converted; what is not a number becomes 0, since max gives the larger of the numbers.
   if (real)
     node = build.select(build.unary(Op::is_finite, node), node,
                         build.select(build.binary(Op::less, build.like(node, 0), node), last, build.like(node, 0)));
   node = build.binary(Op::min, build.binary(Op::max, node, build.like(node, 0)), last);
-  return call.result(build.convert(node, ir::Elem::i32), {{ElementKind::index, limit->front(), {}}, value->type.dims});
+  return call.result(build.convert(node, ir::Elem::i32), {{ElementKind::index, *limit, {}}, value->type.dims});
 }
 
 #define NNC_UNARY(name, doc) {name, "x", 1, 1, elementwise, doc}

@@ -21,9 +21,9 @@ Value filled(const BuiltinCall &call) {
 }
 
 Value range(const BuiltinCall &call) {
-  const auto dims = call.shape(0, true);
-  if (!dims) return {};
-  const Type type{{ElementKind::index, dims->front(), {}}, *dims};
+  const auto count = call.dimension(0);
+  if (!count) return {};
+  const Type type{{ElementKind::index, *count, {}}, {*count}};
   return call.result(call.build().iota(call.ir_type(type).dims, 0), type);
 }
 

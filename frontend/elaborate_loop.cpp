@@ -37,6 +37,9 @@ std::optional<Elaborator::Sequence> Elaborator::loop_sequence(const Expr *source
     const auto from = as_integer(low, "a range's start", range->low->span, context);
     const auto to = as_integer(high, "a range's end", range->high->span, context);
     if (!from || !to) return std::nullopt;
+    if (*from < -max_extent) report(K::number_too_small, range->low->span, context, "a range's start", -max_extent, *from);
+    if (*to > max_extent) report(K::limit_exceeded, range->high->span, context, "numbers below a range's end", *to, max_extent);
+    if (*from < -max_extent || *to > max_extent) return std::nullopt;
     made.span = range->high->span;
     made.first = *from;
     made.count = std::max<int64_t>(*to - *from, 0);

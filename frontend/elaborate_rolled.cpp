@@ -130,7 +130,9 @@ struct Elaborator::RolledLoop {
     } else {
       const ir::NodeId shifted =
           sequence.first == 0 ? numbers : outer().add(numbers, outer().like(numbers, static_cast<double>(sequence.first)));
-      variable = {row_input(form.variable.name, shifted, {{ElementKind::index, sequence.limit, {}}, {}})};
+      // A negative number is no index: a subscript that has one is judged in each turn by itself.
+      const Type type = sequence.first < 0 ? whole : Type{{ElementKind::index, sequence.limit, {}}, {}};
+      variable = {row_input(form.variable.name, shifted, type)};
     }
     scope.locals[form.variable.name] = {std::move(variable), form.variable.span};
   }
@@ -162,6 +164,7 @@ struct Elaborator::RolledLoop {
 
   /// The new values of a carried name's leaves; false where it has become another kind of value.
   bool carry_out(const Carried &one, const Context &inside) {
+    if (one.before.poison()) return true; // and is that again behind the loop
     const Value now = one.local ? one.local->value : Value{inner.root().states.at(one.slot)};
     size_t next = one.first;
     bool ok = same_form(one.before, now);
@@ -301,7 +304,7 @@ std::vector<Local *> Elaborator::carried_locals(const ForExpr &form, const Conte
   for (const std::string &name : bound_names(form.body->statements)) {
     Local *local = context.scope->find_bound(name);
     if (Local *any = context.scope->find(name); !local && any && any->updatable) local = any;
-    if (local && name != form.variable.name && !local->value.poison()) locals.push_back(local);
+    if (local && name != form.variable.name) locals.push_back(local);
   }
   return locals;
 }

@@ -17,6 +17,9 @@ constexpr int64_t max_turns = 1024; // of a loop that is unrolled, items of a li
 constexpr size_t max_rank = 32;
 constexpr int64_t max_read = 16'777'216; // numbers of a data file that are read when compiling
 constexpr size_t max_texts = 1'048'576;  // different texts of a column
+// Of training; a program's options have the same limits.
+constexpr int64_t max_epochs = 2'147'483'647;
+constexpr int64_t max_steps_trained = int64_t(1) << 51;
 constexpr int64_t most_batch_axes = 2;   // of a tensor: offsets are polynomials of that degree in the number of examples
 
 } // namespace nnc::frontend

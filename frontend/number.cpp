@@ -79,7 +79,7 @@ Number Number::parse(std::string_view digits, bool percent) {
     const char *begin = plain.data() + at + 1, *end = plain.data() + plain.size();
     if (begin < end && *begin == '+') ++begin;
     const auto [rest, error] = std::from_chars(begin, end, written);
-    fits = error == std::errc() && std::abs(written) < 64;
+    fits = error == std::errc() && written > -64 && written < 64;
     exponent += fits ? written : 0;
   }
   Wide denominator = 1;

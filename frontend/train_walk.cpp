@@ -1,9 +1,11 @@
 #include "frontend/train_walk.h"
 
+#include "frontend/limits.h"
 #include "frontend/program_extract.h"
 #include "ir/functions.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace nnc::frontend {
 namespace {
@@ -217,10 +219,13 @@ void TrainWalk::clause(const PredictClause &form, Span) {
 
 void TrainWalk::clause(const NumberClause &form, Span) {
   struct Facts {
-    const char *name;
-    int64_t least;
+    const char *name, *things;
+    int64_t least, most;
   };
-  constexpr Facts facts[] = {{"batch", 1}, {"epochs", 1}, {"steps", 1}, {"seed", 0}};
+  constexpr Facts facts[] = {{"batch", "examples in a mini-batch", 1, max_extent},
+                             {"epochs", "epochs", 1, max_epochs},
+                             {"steps", "steps", 1, max_steps_trained},
+                             {"seed", "", 0, std::numeric_limits<int64_t>::max()}};
   const Facts &fact = facts[static_cast<int>(form.what)];
   const auto number = elaborator.as_number(elaborator.evaluate(*form.value, context()), fmt::format("`{}`", fact.name),
                                            form.value->span, context());
@@ -228,6 +233,10 @@ void TrainWalk::clause(const NumberClause &form, Span) {
   const auto whole = number->integer();
   if (!whole || *whole < fact.least) {
     elaborator.report(K::clause_number, form.value->span, context(), fact.name, number->text(), fact.least);
+    return;
+  }
+  if (*whole > fact.most) {
+    elaborator.report(K::limit_exceeded, form.value->span, context(), fact.things, *whole, fact.most);
     return;
   }
   switch (form.what) {

@@ -19,7 +19,8 @@ constexpr struct {
 
 constexpr const char *later[] = {"--checkpoint", "--checkpoint-every", "--resume", "--plot"};
 
-constexpr int64_t largest = int64_t(1) << 31; // of counts
+constexpr int64_t largest = (int64_t(1) << 31) - 1; // of counts: the number of examples is an i32
+constexpr int64_t most_steps = int64_t(1) << 51;
 constexpr int most_threads = 1024;
 
 /// NAME=VALUE
@@ -57,7 +58,7 @@ void add_common(CLI::App &app, Options &options, Texts &texts) {
 
 void add_train(CLI::App &app, Options &options, Texts &texts) {
   add_number<int64_t>(app, "--epochs", options.epochs, "passes over the data", 1, largest);
-  add_number<int64_t>(app, "--steps", options.steps, "steps in all, in place of epochs", 1, largest << 20);
+  add_number<int64_t>(app, "--steps", options.steps, "steps in all, in place of epochs", 1, most_steps);
   app.add_option("--shuffle", texts.shuffle, "whether each epoch has an order of its own")->check(CLI::IsMember({"on", "off"}));
   app.add_option("--set", texts.settings, "another value for an argument of the optimizer")
       ->type_name("NAME=VALUE")

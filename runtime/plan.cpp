@@ -2,7 +2,6 @@
 
 #include "runtime/error.h"
 #include "runtime/feed.h"
-#include "runtime/size.h"
 
 #include <algorithm>
 #include <numeric>
@@ -46,9 +45,7 @@ Plan make_plan(const Description &about, const Options &options, const Dataset &
   plan.examples = plan.drawn > 0 ? static_cast<int64_t>(plan.training.size()) : plan.batch;
   plan.steps_per_epoch = (plan.examples + plan.batch - 1) / plan.batch;
   int64_t steps = options.steps.value_or(options.epochs ? 0 : about.steps);
-  auto by_epochs = checked_multiply(options.epochs.value_or(about.epochs), plan.steps_per_epoch);
-  if (steps == 0 && !by_epochs) refuse("--epochs {}: too many steps", *options.epochs);
-  plan.total_steps = steps > 0 ? steps : *by_epochs;
+  plan.total_steps = steps > 0 ? steps : options.epochs.value_or(about.epochs) * plan.steps_per_epoch; // each below 2^31
   plan.epochs = (plan.total_steps + plan.steps_per_epoch - 1) / plan.steps_per_epoch;
   return plan;
 }

@@ -86,7 +86,7 @@ train {
 TEST_CASE("the memory plan of windows of a text is what training takes", "[memory]") {
   test::TemporaryFolder folder;
   std::string text;
-  for (int i = 0; i < 1'000'000; ++i) text += static_cast<char>('a' + i * i % 17);
+  for (int64_t i = 0; i < 1'000'000; ++i) text += static_cast<char>('a' + i * i % 17);
   test::write_text(folder / "text.txt", text);
   check_plan(memory_of(R"nn(
 let corpus = chars("text.txt")
