@@ -25,7 +25,7 @@ std::vector<Life> lives_of(const std::vector<Kernel> &kernels, const std::set<Bu
       auto found = std::find_if(lives.begin(), lives.end(), [&](const Life &life) { return life.id == access.buffer; });
       if (found == lives.end()) found = lives.insert(found, {access.buffer, k, k});
       found->last = k;
-      found->elements = std::max(found->elements, *reach(kernels[k], access, around) + 1);
+      found->elements = std::max(found->elements, reach(kernels[k], access, around).value() + 1);
     });
   return lives;
 }

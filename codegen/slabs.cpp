@@ -176,7 +176,7 @@ public:
     std::vector<Kernel> kernels = in_order_kernels();
     for (Kernel &kernel : kernels)
       visit_accesses(kernel, [&](Access &access, bool) {
-        if (ids.contains(access.buffer)) access = *within_slab(kernel, access, slabs_.size());
+        if (ids.contains(access.buffer)) access = within_slab(kernel, access, slabs_.size()).value();
       });
     find_triangle(kernels, ids, around);
     if (rows && !is_of_rows(kernels, *rows)) forget_triangle(kernels);
@@ -249,12 +249,18 @@ private:
     return shared;
   }
 
+  /// The greatest place that an access touches in the part of a buffer which is a slab's alone; none where that is not a fixed stretch.
+  std::optional<int64_t> last_in_slab(const Kernel &kernel, const Access &access) const {
+    const std::optional<Access> within = within_slab(kernel, access, slabs_.size());
+    return within ? reach(kernel, *within, slabs_.size() + 1) : std::nullopt;
+  }
+
   int64_t elements_in_slab(BufferId id) const {
     int64_t elements = 0;
     for (const auto &[task, kernel] : members_)
       visit_accesses(kernel, [&](const Access &access, bool) {
         if (access.buffer != id) return;
-        elements = std::max(elements, *reach(kernel, *within_slab(kernel, access, slabs_.size()), slabs_.size() + 1) + 1);
+        elements = std::max(elements, last_in_slab(kernel, access).value() + 1);
       });
     return elements;
   }
@@ -327,7 +333,7 @@ private:
         for (size_t axis = 0; axis < slabs_.size(); ++axis) own.push_back(stride_of(access, axis));
         const auto [found, is_new] = along.try_emplace(access.buffer, own);
         if (!shared.contains(access.buffer)) return; // what is only read may be read anyhow
-        fits = fits && found->second == own && within_slab(member, access, slabs_.size());
+        fits = fits && found->second == own && last_in_slab(member, access);
       });
     if (!fits) return false;
     members_ = std::move(members), strides_ = std::move(along), shared_ = shared;
