@@ -1,6 +1,7 @@
 #include "codegen/example_runs.h"
 
 #include "codegen/slab_axes.h"
+#include "codegen/task_order.h"
 
 #include <algorithm>
 #include <map>
@@ -19,13 +20,9 @@ constexpr size_t around = 2; // axes of a step: examples, turns
 
 class Runs {
 public:
-  Runs(std::vector<Task> &tasks, Entry &entry) : tasks_(tasks), buffers_(entry.buffers), taken_(tasks.size(), false) {
-    for (const Task &task : tasks_) {
-      traffic_.push_back(traffic_of(task, buffers_));
-      may_join_.push_back(may_join(task));
-    }
-    if (std::count(may_join_.begin(), may_join_.end(), true) < 2) return;
-    find_order();
+  Runs(std::vector<Task> &tasks, Entry &entry)
+      : tasks_(tasks), buffers_(entry.buffers), order_(tasks, -1, buffers_, {}), taken_(tasks.size(), false) {
+    for (const Task &task : tasks_) may_join_.push_back(may_join(task));
     for (size_t first = 0; first < tasks_.size(); ++first) {
       if (!may_join_[first] || taken_[first] || !begin(first)) continue;
       while (members_.size() < most_kernels && join_any()) {
@@ -43,9 +40,7 @@ private:
   }
   int64_t bytes_each(BufferId id) const { return each(id) * ir::bytes(buffers_[id].elem); }
   bool is_large(BufferId id) const { return buffers_[id].space == Space::arena && bytes_each(id) >= least_bytes; }
-  bool is_scratch(BufferId id) const {
-    return buffers_[id].space == Space::arena && buffers_[id].whole < 0 && buffers_[id].moves.empty();
-  }
+  bool is_scratch(BufferId id) const { return codegen::is_scratch(buffers_, {}, id); }
 
   bool may_join(const Task &task) const {
     if (task.loop >= 0 || !is_nest(task.kernel) || task.kernel.triangle || draws(task.kernel)) return false;
@@ -63,64 +58,11 @@ private:
     return is_plain && has_large;
   }
 
-  // The order: for each task those that must run before it.
-
-  void find_order() {
-    std::map<BufferId, std::vector<size_t>> writers;
-    std::vector<std::vector<size_t>> before(tasks_.size());
-    for (size_t task = 0; task < tasks_.size(); ++task)
-      for (BufferId id : traffic_[task].writes) {
-        before[task].insert(before[task].end(), writers[id].begin(), writers[id].end());
-        writers[id].push_back(task);
-      }
-    for (size_t task = 0; task < tasks_.size(); ++task)
-      for (BufferId id : traffic_[task].reads)
-        if (buffers_[id].space == Space::arena && !traffic_[task].writes.contains(id))
-          before[task].insert(before[task].end(), writers[id].begin(), writers[id].end());
-    before_.assign(tasks_.size(), {});
-    for (size_t task = 0; task < tasks_.size(); ++task) close(task, before);
-  }
-  void close(size_t task, const std::vector<std::vector<size_t>> &before) {
-    if (!before_[task].empty()) return;
-    std::vector<bool> all(tasks_.size(), false);
-    for (size_t earlier : before[task]) {
-      if (all[earlier]) continue;
-      close(earlier, before);
-      all[earlier] = true;
-      for (size_t other = 0; other < all.size(); ++other) all[other] = all[other] || before_[earlier][other];
-    }
-    before_[task] = std::move(all);
-  }
-  bool is_convex_with(size_t task) const {
-    auto depends = [&](size_t later, size_t earlier) { return before_[later][earlier]; };
-    for (size_t other = 0; other < tasks_.size(); ++other) {
-      if (other == task || members_.contains(other)) continue;
-      bool needs = depends(other, task), is_needed = depends(task, other);
-      for (const auto &[member, kernel] : members_)
-        needs = needs || depends(other, member), is_needed = is_needed || depends(member, other);
-      if (needs && is_needed) return false;
-    }
-    return true;
-  }
-  /// The members are one task for all others from now on.
-  void merge_order() {
-    std::vector<bool> all(tasks_.size(), false);
-    for (const auto &[member, kernel] : members_) {
-      all[member] = true;
-      for (size_t other = 0; other < all.size(); ++other) all[other] = all[other] || before_[member][other];
-    }
-    for (size_t task = 0; task < tasks_.size(); ++task) {
-      const bool follows = std::any_of(members_.begin(), members_.end(), [&](const auto &m) { return before_[task][m.first]; });
-      if (!follows && !members_.contains(task)) continue;
-      for (size_t other = 0; other < all.size(); ++other) before_[task][other] = before_[task][other] || all[other];
-    }
-  }
-
   // A run under construction.
 
   bool begin(size_t first) {
     members_.clear();
-    for (const auto *ids : {&traffic_[first].writes, &traffic_[first].reads})
+    for (const auto *ids : {&order_.traffic[first].writes, &order_.traffic[first].reads})
       for (BufferId id : *ids)
         if (is_large(id) && join(first, id)) return true;
     return false;
@@ -130,22 +72,23 @@ private:
     for (size_t task = 0; task < tasks_.size(); ++task) {
       if (!may_join_[task] || taken_[task] || members_.contains(task)) continue;
       for (BufferId id : touched(task))
-        if (is_large(id) && is_read_again(task, id) && is_convex_with(task) && join(task, id)) return true;
+        if (is_large(id) && is_read_again(task, id) && order_.is_convex(numbers(task)) && join(task, id)) return true;
     }
     return false;
   }
 
   std::set<BufferId> touched(size_t task) const {
-    std::set<BufferId> ids = traffic_[task].reads;
-    ids.insert(traffic_[task].writes.begin(), traffic_[task].writes.end());
+    std::set<BufferId> ids = order_.traffic[task].reads;
+    ids.insert(order_.traffic[task].writes.begin(), order_.traffic[task].writes.end());
     return ids;
   }
-  bool touches(size_t task, BufferId id) const { return traffic_[task].reads.contains(id) || traffic_[task].writes.contains(id); }
+  bool touches(size_t task, BufferId id) const { return order_.touches(task, id); }
 
   /// Whether the task and a member touch the buffer, and not only write it.
   bool is_read_again(size_t task, BufferId id) const {
     return std::any_of(members_.begin(), members_.end(), [&](const auto &member) {
-      return touches(member.first, id) && (traffic_[task].reads.contains(id) || traffic_[member.first].reads.contains(id));
+      return touches(member.first, id) &&
+             (order_.traffic[task].reads.contains(id) || order_.traffic[member.first].reads.contains(id));
     });
   }
 
@@ -169,7 +112,7 @@ private:
         int users = 0;
         bool is_written = false;
         for (const auto &[other, of_other] : kernels)
-          users += touches(other, id), is_written = is_written || traffic_[other].writes.contains(id);
+          users += touches(other, id), is_written = is_written || order_.traffic[other].writes.contains(id);
         if (users < 2 || !is_written) return;
         const auto within = reach(kernel, access, around);
         is_apart = is_apart && each(id) > 0 && stride_of(access, 0) == Size(each(id)) && within && *within < each(id);
@@ -200,7 +143,7 @@ private:
   std::vector<BufferId> own() const {
     std::map<BufferId, bool> ids;
     for (const auto &[task, kernel] : members_)
-      for (BufferId id : traffic_[task].writes) ids[id] = false;
+      for (BufferId id : order_.traffic[task].writes) ids[id] = false;
     for (auto &[id, is_shared] : ids) {
       int users = 0;
       for (size_t task = 0; task < tasks_.size(); ++task) {
@@ -229,7 +172,8 @@ private:
       moved[id] = static_cast<BufferId>(buffers_.size() - 1);
       whole.slab_bytes += bytes;
     }
-    std::vector<Kernel> kernels = in_order();
+    std::vector<Kernel> kernels;
+    for (size_t task : order_.in_order(numbers())) kernels.push_back(members_.at(task));
     for (Kernel &kernel : kernels)
       visit_accesses(kernel, [&](Access &access, bool) {
         const auto found = moved.find(access.buffer);
@@ -239,32 +183,28 @@ private:
       });
     whole.place = kernels.front().place;
     whole.steps = {{1, std::move(kernels)}};
-    merge_order();
+    order_.merge(numbers());
     const size_t first = members_.begin()->first;
     for (const auto &[task, kernel] : members_) taken_[task] = true, tasks_[task].kernel = {};
     tasks_[first].kernel = std::move(whole);
   }
 
-  std::vector<Kernel> in_order() const {
-    std::vector<Kernel> kernels;
-    std::set<size_t> left;
-    for (const auto &[task, kernel] : members_) left.insert(task);
-    while (!left.empty()) {
-      const auto next = std::find_if(left.begin(), left.end(), [&](size_t task) {
-        return std::none_of(left.begin(), left.end(), [&](size_t other) { return other != task && before_[task][other]; });
-      });
-      kernels.push_back(members_.at(*next));
-      left.erase(next);
-    }
-    return kernels;
+  std::set<size_t> numbers() const {
+    std::set<size_t> tasks;
+    for (const auto &[task, kernel] : members_) tasks.insert(task);
+    return tasks;
+  }
+  std::set<size_t> numbers(size_t one_more) const {
+    std::set<size_t> tasks = numbers();
+    tasks.insert(one_more);
+    return tasks;
   }
 
   std::vector<Task> &tasks_;
   std::vector<Buffer> &buffers_;
-  std::vector<Traffic> traffic_; // by task
-  std::vector<bool> may_join_, taken_;
-  std::vector<std::vector<bool>> before_;
-  std::map<size_t, Kernel> members_; // by task, with examples first
+  TaskOrder order_;
+  std::vector<bool> may_join_, taken_; // by task
+  std::map<size_t, Kernel> members_;   // by task, with examples first
 };
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "codegen/slab_blocks.h"
 #include "codegen/slab_scratch.h"
 #include "codegen/slab_triangle.h"
+#include "codegen/task_order.h"
 #include "ir/builder.h"
 
 #include <algorithm>
@@ -14,61 +15,6 @@ namespace nnc::codegen {
 namespace {
 
 constexpr size_t most_steps = 16;
-
-/// What the kernels of one level read and write, and which must run before which.
-class Order {
-public:
-  Order(const std::vector<Task> &tasks, int loop, const std::vector<Buffer> &buffers, const std::set<BufferId> &carried) {
-    for (const Task &task : tasks) traffic.push_back(traffic_of(task, loop, buffers));
-    std::map<BufferId, std::vector<size_t>> writers;
-    std::vector<std::vector<size_t>> before(tasks.size());
-    for (size_t task = 0; task < tasks.size(); ++task)
-      for (BufferId buffer : traffic[task].writes) {
-        for (size_t earlier : writers[buffer]) before[task].push_back(earlier);
-        writers[buffer].push_back(task);
-      }
-    for (size_t task = 0; task < tasks.size(); ++task)
-      for (BufferId buffer : traffic[task].reads)
-        if (buffers[buffer].space == Space::arena && !carried.contains(buffer) && !traffic[task].writes.contains(buffer))
-          for (size_t writer : writers[buffer]) before[task].push_back(writer);
-    words_ = (tasks.size() + 63) / 64;
-    before_.assign(tasks.size(), {});
-    for (size_t task = 0; task < tasks.size(); ++task) close(task, before);
-  }
-
-  std::vector<Traffic> traffic; // by task
-
-  bool depends(size_t later, size_t earlier) const { return before_[later][earlier / 64] >> (earlier % 64) & 1; }
-  /// Whether no other task stands between those of the set.
-  bool is_convex(const std::vector<size_t> &set) const {
-    for (size_t task = 0; task < before_.size(); ++task) {
-      if (std::find(set.begin(), set.end(), task) != set.end()) continue;
-      bool needs = false, is_needed = false;
-      for (size_t member : set) needs |= depends(task, member), is_needed |= depends(member, task);
-      if (needs && is_needed) return false;
-    }
-    return true;
-  }
-
-private:
-  void close(size_t task, const std::vector<std::vector<size_t>> &before) {
-    if (!before_[task].empty()) return;
-    std::vector<uint64_t> all(words_, 0);
-    for (size_t earlier : before[task]) {
-      close(earlier, before);
-      all[earlier / 64] |= uint64_t{1} << (earlier % 64);
-      for (size_t word = 0; word < words_; ++word) all[word] |= before_[earlier][word];
-    }
-    before_[task] = std::move(all);
-  }
-
-  size_t words_ = 0;
-  std::vector<std::vector<uint64_t>> before_; // by task, a bit for each that must run before it
-};
-
-bool is_scratch(const std::vector<Buffer> &buffers, const std::set<BufferId> &carried, BufferId id) {
-  return buffers[id].space == Space::arena && buffers[id].whole < 0 && buffers[id].moves.empty() && !carried.contains(id);
-}
 
 /// A product of operands that both differ from slab to slab, and whose result is larger than they are.
 bool is_seed(const Kernel &kernel, int64_t least_product) {
@@ -316,8 +262,8 @@ private:
     for (const Instruction &value : kernel.values) plain = plain && value.code != Code::store_add;
     if (!plain) return false;
     if (makes_again(task)) return false;
-    std::vector<size_t> set = in_order();
-    set.push_back(task);
+    std::set<size_t> set{task};
+    for (const auto &[member, of_member] : members_) set.insert(member);
     if (!order_.is_convex(set)) return false;
     std::optional<Kernel> turned = with_slabs_first(kernel, slabs_, buffer, strides);
     if (!turned) return false;
@@ -353,25 +299,16 @@ private:
 
   /// The members, each after those that it needs.
   std::vector<size_t> in_order() const {
-    std::vector<size_t> members;
-    std::set<size_t> left;
-    for (const auto &[task, kernel] : members_) left.insert(task);
-    while (!left.empty())
-      for (size_t task : left) {
-        const bool waits = std::any_of(left.begin(), left.end(), [&](size_t other) { return order_.depends(task, other); });
-        if (waits) continue;
-        members.push_back(task);
-        left.erase(task);
-        break;
-      }
-    return members;
+    std::set<size_t> members;
+    for (const auto &[task, kernel] : members_) members.insert(task);
+    return order_.in_order(members);
   }
 
   std::vector<Task> &units_;
   Entry &entry_;
   std::vector<Buffer> &buffers_;
   const std::set<BufferId> &carried_;
-  const Order order_;
+  const TaskOrder order_;
   const SlabLimits &limits_;
   Remade &remade_;
   SlabAxes slabs_;
