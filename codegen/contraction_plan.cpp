@@ -14,9 +14,7 @@ constexpr int64_t panel_bytes = 256 << 10;       // a panel stays in the second-
 constexpr int64_t columns_bytes = 512 << 10;     // so does b, for all of k, of a block's tiles of n,
 constexpr int fewest_tiles = 8, most_tiles = 64; // of which there are so many
 constexpr int most_row_tiles = 16;               // tiles of m in a block of rows that are not copied
-constexpr int64_t longest_k = 768;               // summed points from which on they go in chunks, and
-constexpr int64_t longest_strided_k = 256;       // where a's rows for one are far from those for the next
-constexpr int64_t line = cache_line;
+constexpr int64_t longest_strided_k = 256;       // longest_k, where a's rows for one point are far from those for the next
 
 /// Bytes of the second-level cache for a block's sums and copied rows.
 int64_t second_level(const Processor &target) { return target.registers >= 32 ? 1 << 20 : 192 << 10; }
@@ -38,7 +36,8 @@ int64_t panel_points(const ContractionPlan &p, const Contraction &c) {
 bool is_strided(const Kernel &kernel) {
   const Contraction &c = *kernel.contraction;
   const size_t m = kernel.axes.size();
-  return c.a.indirect.empty() && stride_of(c.a, m) == Size(1) && is_apart(stride_of(c.a, m + 1 + c.k.size()), c.elem, 2 * line);
+  return c.a.indirect.empty() && stride_of(c.a, m) == Size(1) &&
+         is_apart(stride_of(c.a, m + 1 + c.k.size()), c.elem, 2 * cache_line);
 }
 
 /// Points of a chunk of a long k, or so: few where rows are copied, so that b may stay where it is.
@@ -71,7 +70,6 @@ bool wants_panel(const ContractionPlan &p, const Kernel &kernel) {
   const size_t outer = kernel.axes.size();
   if (p.across >= 0) return false;
   const bool contiguous = stride_of(c.b, outer + 1) == Size(1), is_reused = usual_extent(c.m) >= 4 * p.tile.rows;
-  constexpr int64_t few_sets = 16 * line; // rows of b so far apart fall into few sets of the first-level cache
   if (contiguous && !(is_reused && is_apart(stride_of(c.b, outer + 1 + c.k.size()), c.elem, few_sets))) return false;
   return p.chunk_points > 0 && p.chunk_points <= panel_points(p, c);
 }

@@ -11,8 +11,6 @@ namespace nnc::codegen {
 
 namespace {
 
-constexpr double longest_kept = 768; // points of k at most in a chunk, or so
-
 /// Tiles whose accumulators, vectors of b and one of a fit the registers.
 std::span<const Tile> tiles(const Processor &target) {
   static constexpr Tile wide[] = {{12, 2}, {8, 3}, {6, 4}, {8, 2}, {24, 1}, {3, 8}, {1, 16}}; // 32 registers
@@ -58,7 +56,7 @@ double line_cycles(const Kernel &kernel, Tile tile, int64_t m, const Processor &
       step >= cache_line ? 1 : 1 / static_cast<double>(std::min(usual_extent(c.k.back()), cache_line / step)); // a point
   double points = 1;
   for (const Size &extent : c.k) points *= static_cast<double>(usual_extent(extent));
-  const double kept = std::min(points, longest_kept) * tile.rows * lines * cache_line;
+  const double kept = std::min(points, static_cast<double>(longest_k)) * tile.rows * lines * cache_line;
   return kept > static_cast<double>(first_level(target)) ? one_line * static_cast<double>(m) * lines : 0;
 }
 

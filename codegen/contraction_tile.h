@@ -1,6 +1,7 @@
 #pragma once
 // The tile of a contraction's result that stays in registers, chosen by what it costs.
 
+#include "codegen/cache.h"
 #include "codegen/lower.h"
 
 namespace nnc::codegen {
@@ -11,7 +12,7 @@ struct Tile {
   bool operator==(const Tile &) const = default;
 };
 
-constexpr int64_t cache_line = 64; // bytes that come into a cache together
+constexpr int64_t longest_k = 768; // summed points from which on they go in chunks
 
 /// Bytes of the first-level cache for a block's rows of a and a panel.
 int64_t first_level(const Processor &);

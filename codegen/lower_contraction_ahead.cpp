@@ -94,11 +94,10 @@ void ContractionLowering::fetch_for_epilogue(const Columns &columns, const Rows 
 
 /// `elements` neighbours, from the access at `axes` on.
 void ContractionLowering::fetch_lines(const Access &access, const std::vector<Value *> &axes, Value *elements) {
-  constexpr int64_t line = 64;
   constexpr unsigned read = 0, second_level = 2, data = 1;
   Value *first = address(f_, access, axes, values_);
   Value *bytes = f_.b.CreateMul(elements, f_.integer(ir::bytes(f_.form.buffers[access.buffer].elem)));
-  f_.loop(f_.integer(0), bytes, line, [&](Value *offset) {
+  f_.loop(f_.integer(0), bytes, cache_line, [&](Value *offset) {
     f_.b.CreateIntrinsic(
         llvm::Intrinsic::prefetch, {first->getType()},
         {f_.b.CreateGEP(f_.b.getInt8Ty(), first, offset), f_.b.getInt32(read), f_.b.getInt32(second_level), f_.b.getInt32(data)});

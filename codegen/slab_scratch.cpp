@@ -1,5 +1,6 @@
 #include "codegen/slab_scratch.h"
 
+#include "codegen/cache.h"
 #include "codegen/slab_axes.h"
 
 #include <algorithm>
@@ -7,8 +8,6 @@
 namespace nnc::codegen {
 
 namespace {
-
-constexpr int64_t line = 64;
 
 /// A buffer's elements, and the kernels that touch it first and last.
 struct Life {
@@ -57,12 +56,11 @@ bool writes_over(const Kernel &kernel, BufferId written, BufferId read) {
 SlabScratch::SlabScratch(const std::vector<Kernel> &kernels, const std::set<BufferId> &ids, size_t around,
                          const std::optional<Rows> &rows, int64_t block_bytes, std::vector<Buffer> &buffers) {
   std::vector<Life> lives = lives_of(kernels, ids, around);
-  constexpr int64_t few_sets = 16 * line;
   for (size_t k = 0; rows && k < kernels.size(); ++k)
     visit_accesses(kernels[k], [&](const Access &access, bool) {
       if (!ids.contains(access.buffer)) return;
       const int64_t stride = stride_of(access, rows->axes[k]).c[0], size = ir::bytes(buffers[access.buffer].elem);
-      pitch_[access.buffer] = stride + (stride * size % few_sets == 0 ? line / size : 0);
+      pitch_[access.buffer] = stride + (stride * size % few_sets == 0 ? cache_line / size : 0);
     });
   // Places of the buffers, of which some share one, in bytes of a row or of the slab.
   struct Place {
@@ -92,7 +90,7 @@ SlabScratch::SlabScratch(const std::vector<Kernel> &kernels, const std::set<Buff
   }
   for (Place &place : places) {
     place.offset = bytes;
-    bytes += (place.bytes * (rows ? block : 1) + line - 1) / line * line;
+    bytes += (place.bytes * (rows ? block : 1) + cache_line - 1) / cache_line * cache_line;
   }
   for (const Life &life : lives) {
     const int64_t elements = rows ? pitch_[life.id] * block : life.elements;
